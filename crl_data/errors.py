@@ -1,0 +1,54 @@
+"""All errors of this project, as a tree.
+
+    CrlError                     anything that goes wrong here and has a cause that a person can read
+    ├── InputError               the call or an input file is wrong (exit status 2)
+    │   └── RowError             one row of a file: which file, line and field; what was expected, what came
+    ├── WorkError                the work could not be done (exit status 1)
+    │   ├── SandboxUnavailable   no walls here that code may be judged behind, or a named library is not there
+    │   ├── CanaryFlip           a solution with a known verdict got another one: nothing more is labelled
+    │   └── Busy                 another process is building in the same directory
+    └── RunnerDied               the sandbox's runner ended; the judge starts another (never a verdict)
+
+What a solution under judgement does is never an error: it is data, an outcome.
+"""
+
+from __future__ import annotations
+
+
+class CrlError(Exception):
+    """The root of all errors that are raised on purpose; its text is one line for a person."""
+
+
+class InputError(CrlError):
+    """The call or an input file is wrong: exit status 2."""
+
+
+class RowError(InputError):
+    """One row of a file is wrong. `place` is the file and the line, `field` the column and what is inside it."""
+
+    def __init__(self, place: str, field: str, expected: str, came: str) -> None:
+        self.place = place
+        self.field = field
+        self.expected = expected
+        self.came = came
+        super().__init__(f"{place}: {field + ': ' if field else ''}expected {expected}, got {came}")
+
+
+class WorkError(CrlError):
+    """The work could not be done: exit status 1."""
+
+
+class SandboxUnavailable(WorkError):
+    """No sandbox of the wanted kind stands on this machine."""
+
+
+class CanaryFlip(WorkError):
+    """A solution whose verdict is known was judged otherwise."""
+
+
+class Busy(WorkError):
+    """Another process holds the build directory."""
+
+
+class RunnerDied(CrlError):
+    """The runner ended, or said that something of ours failed. Never a word about the solution."""

@@ -1,0 +1,133 @@
+"""A worker's runners, and one solution run through all tests of a plan: from code to believed results.
+
+A runner that dies is replaced and the solution is run from the start; what cannot be found out after that is a judge
+error, and no word about the solution.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from crl_data.errors import RunnerDied
+from crl_data.judging.checker import Checker
+from crl_data.judging.evidence import Graded, gather
+from crl_data.judging.plan import Plan, is_source
+from crl_data.judging.policy import LimitFrom, Policy
+from crl_data.judging.verdict import inconclusive, settled
+from crl_data.sandbox import Limits, Runner, Sandbox, Session
+from crl_data.types import Outcome
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """The believed result of every test (None: not run), or why there are none: the code, or something of ours."""
+
+    results: tuple[Graded | None, ...] = ()
+    refused: str = ""
+    fault: str = ""
+
+
+def run_all(worker: Worker, plan: Plan, code: str, limits: Limits, policy: Policy, limit_from: LimitFrom) -> Gathered:
+    """Run all tests of a plan on some code. Raises `RunnerDied` only when the worker was told to end."""
+    n = len(plan.inputs)
+
+    def is_settled(outcomes: Sequence[Outcome]) -> bool:
+        passed = sum(outcome is Outcome.PASSED for outcome in outcomes)
+        return settled(passed, inconclusive(outcomes, policy, limit_from), n, policy.threshold) is not None
+
+    why = ""
+    for _ in range(ATTEMPTS):
+        try:
+            session = worker.open(plan, code, limits)
+            if isinstance(session, str):
+                return Gathered(refused=session)
+            bench = _SolutionBench(plan, session, worker.checker(plan))
+            return Gathered(results=tuple(gather(bench, n, policy, _content_seed(plan, code), is_settled)))
+        except RunnerDied as error:
+            if worker.ended:
+                raise
+            why = str(error)
+            worker.restart()
+    return Gathered(fault=why)
+
+
+class _SolutionBench:
+    """A solution in its session; see `evidence.Bench`."""
+
+    def __init__(self, plan: Plan, session: Session, checker: Checker | None) -> None:
+        self.plan = plan
+        self.session = session
+        self.checker = checker
+
+    def run(self, tests: Sequence[int], *, fresh: bool, new: bool) -> list[Graded]:
+        seen = self.session.run([self.plan.inputs[test] for test in tests], fresh=fresh, new=new)
+        return [self.plan.grade(test, one, self.checker) for test, one in zip(tests, seen, strict=False)]
+
+
+def _content_seed(plan: Plan, code: str) -> int:
+    """The seed of the order of tests: drawn from the code and the tests, so that it is the same every time."""
+    digest = hashlib.blake2b(code.encode("utf-8", "surrogatepass"), digest_size=8)
+    for one in plan.inputs:
+        digest.update(one.seed.to_bytes(8, "little"))
+    return int.from_bytes(digest.digest(), "little")
+
+
+class Worker:
+    """The runners of one job: a lean one, one with the named libraries loaded, one for checkers; each when first needed."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._names_library = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in sandbox.libraries) or r"(?!)")
+        self._runners: dict[str, Runner] = {}
+        self._lock = threading.Lock()
+        self._checker: tuple[str, Checker] | None = None
+        self.ended = False
+
+    def open(self, plan: Plan, code: str, limits: Limits) -> Session | str:
+        """A session for some code, or why it does not compile. Raises `RunnerDied`."""
+        loaded = self._names_library.search(code) is not None or self._names_library.search(plan.prelude) is not None
+        return self._runner("loaded" if loaded else "lean").open(plan.program(code), limits)
+
+    def checker(self, plan: Plan) -> Checker | None:
+        """The checker of a problem, where it brings one."""
+        source = plan.problem.checker
+        if source is None or not is_source(source):
+            return None
+        if self._checker is None or self._checker[0] != source:
+            self._checker = (source, Checker(source, lambda: self._runner("checker")))
+        return self._checker[1]
+
+    def _runner(self, which: str) -> Runner:
+        with self._lock:
+            if self.ended:
+                raise RunnerDied("the judge was closed")
+            if which not in self._runners:
+                self._runners[which] = self._sandbox.start(which != "lean")
+            return self._runners[which]
+
+    def restart(self) -> None:
+        """Let go of all runners; new ones are started when they are needed."""
+        with self._lock:
+            for runner in self._runners.values():
+                runner.close()
+            self._runners.clear()
+            self._checker = None
+
+    def kill(self) -> None:
+        """End all runners at once and for good; may be called from any thread. What they do comes to `RunnerDied`."""
+        self.ended = True
+        with self._lock:
+            for runner in self._runners.values():
+                runner.kill()
+
+    def close(self) -> None:
+        """End all runners in good order and for good."""
+        self.ended = True
+        self.restart()
+

@@ -1,0 +1,38 @@
+"""Calls of code under test, as the runner takes them, and their results, as nobody may trust them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crl_data.sandbox.runner import values
+
+HOSTILE = (values.Malformed, ValueError, TypeError, KeyError, OverflowError, RecursionError, ArithmeticError)
+"""What reading an answer can raise, where the answer is none."""
+
+
+def pack(args: Sequence[Any], named: Mapping[str, Any] | None = None, iterate: bool = False) -> dict[str, Any]:
+    """One call. With `iterate`, an iterator that is returned is drawn out. Raises `values.CannotCross`."""
+    call: dict[str, Any] = {"args": [values.pack(argument) for argument in args]}
+    if named:
+        call["named"] = {name: values.pack(argument) for name, argument in named.items()}
+    if iterate:
+        call["iterate"] = True
+    return call
+
+
+def order(packed: Sequence[dict[str, Any]]) -> bytes:
+    """The input of one test: calls that are made one after another."""
+    return json.dumps(list(packed), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+
+
+def results(answer: bytes) -> list[dict[str, Any]]:
+    """What came of each call: {"value": packed}, {"raised": class name, "note": text} or {"cannot": text}.
+
+    Raises one of `HOSTILE` for anything that is not such a list.
+    """
+    found = json.loads(answer.decode("utf-8", "surrogatepass"))
+    if not isinstance(found, list) or not all(isinstance(result, dict) for result in found):
+        raise ValueError("not a list of results")
+    return found

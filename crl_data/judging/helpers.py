@@ -1,0 +1,79 @@
+"""Which definitions of the reference (or the starter code) a test needs, so that they never come from the solution.
+
+HumanEval/32, 38 and 50 call functions of their prompts: solutions that redefine those pass elsewhere. It reads source
+and returns source; nothing is run.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterable
+
+
+def helpers_of(tests: Iterable[str], setup: str, entry: str | None, sources: Iterable[str | None]) -> str:
+    """The definitions, from the first of `sources` that has any, of the names that tests and set-up use and do not define.
+
+    The entry point is never among them. Without one, every free name of the tests comes from the solution: nothing here.
+    """
+    if entry is None:
+        return ""
+    used = free_names("\n".join([setup, *tests])) - {entry.partition(".")[0]}
+    for source in sources:
+        if source and used:
+            found = definitions(source, used, without=entry.partition(".")[0])
+            if found:
+                return found
+    return ""
+
+
+def free_names(source: str) -> set[str]:
+    """The names that are read in a source and neither bound in it nor built in."""
+    tree = ast.parse(source)
+    read, bound = set(), set(dir(builtins))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            bound.add(node.name)
+        elif isinstance(node, ast.arg):
+            bound.add(node.arg)
+        elif isinstance(node, ast.alias):
+            bound.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            bound.add(node.name)
+    return read - bound
+
+
+def definitions(source: str, wanted: set[str], without: str) -> str:
+    """The top-level statements of `source` that define `wanted` names, and what those need in turn. May be empty."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:  # starter code is often a bare head
+        return ""
+    by_name: dict[str, list[int]] = {}
+    for place, statement in enumerate(tree.body):
+        for name in _binds(statement):
+            by_name.setdefault(name, []).append(place)
+    kept: set[int] = set()
+    waiting = [name for name in wanted if name in by_name]
+    if not waiting:
+        return ""
+    while waiting:
+        name = waiting.pop()
+        if name == without:
+            continue
+        for place in by_name.get(name, ()):
+            if place not in kept:
+                kept.add(place)
+                waiting += free_names(ast.unparse(tree.body[place]))
+    stars = {place for place, statement in enumerate(tree.body) if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"}
+    return "\n".join(ast.unparse(tree.body[place]) for place in sorted(kept | stars)) + "\n"
+
+
+def _binds(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

@@ -1,0 +1,359 @@
+"""The judge: problems and solutions in, judgements out. It holds warm sandboxes, one for each job.
+
+It puts the parts together: the code out of a response (`responses`), what is run and what counts as right (`plan`), the
+time limit (`limits`), the evidence (`evidence`), the verdict (`verdict`). What fails on our side is retried with another
+runner, and at last called `judge_error`; it never becomes a verdict.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import queue
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Protocol
+
+from crl_data import responses
+from crl_data.errors import RunnerDied
+from crl_data.judging import limits
+from crl_data.judging.bench import Gathered, Worker, run_all
+from crl_data.judging.plan import Plan, plan
+from crl_data.judging.policy import JUDGE_VERSION, LimitFrom, Policy
+from crl_data.judging.verdict import Decision, decide
+from crl_data.sandbox import Limits, open_sandbox
+from crl_data.types import JudgeInfo, Judgement, Outcome, Problem, Solution, TestKind
+
+_PLANS_KEPT = 64  # a plan holds all inputs of a problem
+_WORDS = {
+    Outcome.WRONG_ANSWER: "wrong answer",
+    Outcome.RUNTIME_ERROR: "runtime error",
+    Outcome.TIMEOUT: "time-out",
+    Outcome.MEMORY_LIMIT: "out of memory",
+    Outcome.OUTPUT_LIMIT: "too much output",
+    Outcome.JUDGE_ERROR: "judge error",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What was found out about a solution, before any threshold: enough to draw other verdicts from.
+
+    first: what happened on the first test that did not pass, in words; empty where all passed.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    first: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A problem ready to be judged: its plan, the limits of a solution, and whether its own reference passes.
+
+    reference_fault: why the reference does not pass every test; empty where it does, or where there is none.
+    key: a hash of all of it that outcomes depend on.
+    """
+
+    plan: Plan
+    limits: Limits
+    limit_from: LimitFrom
+    reference_fault: str
+    key: str
+
+
+class Memory(Protocol):
+    """Where a judge looks before it runs, and keeps what it found: what a build's store is to it."""
+
+    def calibration(self, key: str) -> limits.Calibration | None: ...
+    def keep_calibration(self, key: str, calibration: limits.Calibration) -> None: ...
+    def evidence(self, key: str) -> Evidence | None: ...
+    def keep_evidence(self, key: str, evidence: Evidence) -> None: ...
+
+
+class Judge:
+    """Judges solutions; a context manager, safe to use from many threads.
+
+    jobs: how many solutions are judged at once; None: one for each processor this process may use.
+    sandbox: "auto", "local", "docker", or "none" (no walls at all; every judgement says so).
+    policy: threshold, time-outs, isolation, libraries; the defaults are `Policy()`.
+    memory: where to look for what was found before (a build's store); None: nothing is kept.
+    Raises `SandboxUnavailable` where there is nothing to judge behind, or a named library is missing.
+    """
+
+    def __init__(self, *, jobs: int | None = None, sandbox: str = "auto", policy: Policy | None = None, memory: Memory | None = None) -> None:
+        self.policy = policy or Policy()
+        self.jobs = jobs or processors()
+        self.sandbox = open_sandbox(sandbox, self.policy.libraries)
+        self._memory = memory
+        self._closed = False
+        self._workers = [Worker(self.sandbox) for _ in range(self.jobs)]
+        self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
+        for worker in reversed(self._workers):
+            self._idle.put(worker)
+        self._threads = ThreadPoolExecutor(self.jobs, thread_name_prefix="judge")
+        self._prepared: OrderedDict[str, Future[Prepared]] = OrderedDict()
+        self._calibrations: dict[str, limits.Calibration] = {}
+        self._lock = threading.Lock()
+
+    # --- the public face ---------------------------------------------------------------------------------------------------
+
+    def judge(self, problem: Problem, solution: Solution) -> Judgement:
+        """Judge one solution and wait for it. Raises `InputError` where the problem's tests are no tests."""
+        return self.submit(problem, solution).result()
+
+    async def ajudge(self, problem: Problem, solution: Solution) -> Judgement:
+        """`judge`, for use in an event loop."""
+        return await asyncio.wrap_future(self.submit(problem, solution))
+
+    def map(self, pairs: Iterable[tuple[Problem, Solution]]) -> Iterator[Judgement]:
+        """Judge many, in input order, holding only a window of them in memory."""
+        waiting: deque[Future[Judgement]] = deque()
+        for problem, solution in pairs:
+            waiting.append(self.submit(problem, solution))
+            if len(waiting) >= 16 * self.jobs:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+    def submit(self, problem: Problem, solution: Solution) -> Future[Judgement]:
+        """Judge one in the background."""
+        return self._threads.submit(self._judge, problem, solution)
+
+    def prepare(self, problem: Problem) -> Prepared:
+        """Get a problem ready: make its plan and run its reference, if that was not done before."""
+        return self._threads.submit(self._prepare_here, problem).result()
+
+    def info(self, prepared: Prepared) -> JudgeInfo:
+        """How verdicts on this problem come about: what a record says of its judge."""
+        return JudgeInfo(
+            version=JUDGE_VERSION,
+            threshold=self.policy.threshold,
+            timeouts=self.policy.timeouts,
+            isolation=self.policy.isolation,
+            backend=self.sandbox.backend,
+            walls=self.sandbox.walls,
+            runtime=self.sandbox.runtime,
+            limit_from=prepared.limit_from,
+        )
+
+    def close(self) -> None:
+        """End all runners. What is being judged comes to nothing."""
+        self._closed = True
+        for worker in self._workers:
+            worker.kill()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for worker in self._workers:
+            worker.close()
+
+    def __enter__(self) -> Judge:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # --- one solution --------------------------------------------------------------------------------------------------------
+
+    def _judge(self, problem: Problem, solution: Solution) -> Judgement:
+        begun = time.monotonic()
+        worker = self._idle.get()
+        try:
+            prepared = self._prepare(problem, worker)
+            evidence = self._evidence(prepared, solution, worker)
+        finally:
+            self._idle.put(worker)
+        return self.judgement(prepared, solution, evidence, time.monotonic() - begun)
+
+    def judgement(self, prepared: Prepared, solution: Solution, evidence: Evidence, seconds: float) -> Judgement:
+        """The judgement that the policy draws from evidence."""
+        decision = decide(evidence.outcomes, self.policy, prepared.limit_from)
+        return Judgement(
+            problem_id=prepared.plan.problem.id,
+            solution_id=solution.id,
+            verdict=decision.verdict,
+            pass_rate=decision.pass_rate,
+            n_tests=len(evidence.outcomes),
+            n_passed=decision.n_passed,
+            n_inconclusive=decision.n_inconclusive,
+            outcomes=evidence.outcomes,
+            limit_from=prepared.limit_from,
+            tamper_proof=prepared.plan.tamper_proof,
+            isolation=self.policy.isolation,
+            reason=_reason(decision, evidence, self.sandbox.backend),
+            seconds=round(seconds, 4),
+            sandbox=self.sandbox.backend,
+        )
+
+    def _evidence(self, prepared: Prepared, solution: Solution, worker: Worker) -> Evidence:
+        code, why_none = responses.code_of(solution)
+        n = len(prepared.plan.inputs)
+        if code is None:
+            return _same_for_all(Outcome.RUNTIME_ERROR, why_none, n)
+        key = self.evidence_key(prepared, code)
+        known = self._memory.evidence(key) if self._memory else None
+        if known is not None:
+            return known
+        found = _evidence(run_all(worker, prepared.plan, code, prepared.limits, self.policy, prepared.limit_from), n, prepared.limit_from)
+        if self._memory and Outcome.JUDGE_ERROR not in found.outcomes:
+            self._memory.keep_evidence(key, found)
+        return found
+
+    def evidence_key(self, prepared: Prepared, code: str) -> str:
+        """A hash of all that the outcomes of a solution depend on; what only the verdict depends on is left out."""
+        policy = self.policy
+        parts: list[object] = [prepared.key, code, prepared.limits, policy.max_timeouts, policy.isolation, policy.audit, policy.audited_from]
+        if policy.early_stop:
+            parts += [policy.threshold, policy.timeouts, prepared.limit_from]
+        return _digest(parts)
+
+    # --- problems ----------------------------------------------------------------------------------------------------------------
+
+    def _prepare_here(self, problem: Problem) -> Prepared:
+        worker = self._idle.get()
+        try:
+            return self._prepare(problem, worker)
+        finally:
+            self._idle.put(worker)
+
+    def _prepare(self, problem: Problem, worker: Worker) -> Prepared:
+        """The prepared problem; whoever asks first prepares it, and the others wait."""
+        key = self.problem_key(problem)
+        with self._lock:
+            known = self._prepared.get(key)
+            mine = known is None
+            if known is None:
+                known = self._prepared[key] = Future()
+                if len(self._prepared) > _PLANS_KEPT:
+                    self._prepared.popitem(last=False)
+            self._prepared.move_to_end(key)
+        if mine:
+            try:
+                known.set_result(self._prepare_new(problem, key, worker))
+            except BaseException as error:
+                with self._lock:
+                    self._prepared.pop(key, None)
+                known.set_exception(error)
+        prepared = known.result()
+        return prepared if prepared.plan.problem.id == problem.id else _renamed(prepared, problem)
+
+    def _prepare_new(self, problem: Problem, key: str, worker: Worker) -> Prepared:
+        calibration = self._calibrations.get(key) or (self._memory.calibration(key) if self._memory else None)
+        if calibration is None:
+            calibration = self._calibrate(problem, worker)
+            if self._memory:
+                self._memory.keep_calibration(key, calibration)
+        self._calibrations[key] = calibration
+        the_plan = plan(problem, beside=calibration.beside)
+        cpu_s, limit_from = limits.choose(calibration, problem, self.policy)
+        return Prepared(
+            plan=the_plan,
+            limits=Limits(cpu_s=cpu_s, memory_mb=self._memory_mb(problem)),
+            limit_from=limit_from,
+            reference_fault=calibration.fault,
+            key=_digest([key, calibration.beside]),
+        )
+
+    def _calibrate(self, problem: Problem, worker: Worker) -> limits.Calibration:
+        """Run the reference: does it pass every test, how long does it take, must its tests run beside it?"""
+        if problem.reference is None:
+            plan(problem)
+            return limits.NOT_CALIBRATED
+        first_fault = ""
+        for beside in (False, True):
+            the_plan = plan(problem, beside=beside)
+            largest, fault = self._run_reference(the_plan, worker)
+            if not fault:
+                return limits.Calibration(reference_cpu_s=largest, fault="", beside=beside)
+            first_fault = first_fault or fault
+            if the_plan.mode == "beside" or problem.test_kind is not TestKind.ASSERT:
+                break
+        return limits.Calibration(reference_cpu_s=None, fault=first_fault, beside=False)
+
+    def _run_reference(self, the_plan: Plan, worker: Worker) -> tuple[float, str]:
+        """The largest CPU time of a test, and why the reference does not pass every one (empty: it does)."""
+        problem = the_plan.problem
+        assert problem.reference is not None
+        bounds = Limits(cpu_s=max(limits.GRID_S[-1], problem.time_limit_s or 0), memory_mb=self._memory_mb(problem))
+        policy = replace(self.policy, threshold=1.0, max_timeouts=1, early_stop=False)
+        gathered = run_all(worker, the_plan, problem.reference, bounds, policy, LimitFrom.DEFAULT)
+        evidence = _evidence(gathered, len(the_plan.inputs), LimitFrom.DEFAULT)
+        if Outcome.JUDGE_ERROR in evidence.outcomes:
+            raise RunnerDied(f"the reference of problem {problem.id} could not be judged: {evidence.first}")
+        return max((result.seen.cpu_s for result in gathered.results if result), default=0.0), evidence.first
+
+    def _memory_mb(self, problem: Problem) -> float:
+        return problem.memory_limit_mb or self.policy.memory_limit_mb
+
+    def problem_key(self, problem: Problem) -> str:
+        """A hash of all of a problem, the judge and the runtime that outcomes depend on."""
+        texts: list[object] = [
+            JUDGE_VERSION,
+            self.sandbox.backend,
+            self.sandbox.runtime,
+            problem.test_kind,
+            problem.entry_point,
+            problem.test_setup,
+            problem.checker,
+            problem.starter_code,
+            problem.reference,
+            problem.time_limit_s,
+            problem.memory_limit_mb,
+            self._memory_mb(problem),
+            self.policy.isolation,
+        ]
+        for test in problem.tests:
+            texts += [test.input, test.expected]
+        return _digest(texts)
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _evidence(gathered: Gathered, n: int, limit_from: LimitFrom) -> Evidence:
+    if gathered.refused:
+        return _same_for_all(Outcome.RUNTIME_ERROR, gathered.refused, n)
+    if gathered.fault:
+        return _same_for_all(Outcome.JUDGE_ERROR, gathered.fault, n)
+    outcomes = tuple(Outcome.NOT_RUN if result is None else result.outcome for result in gathered.results)
+    for place, result in enumerate(gathered.results):
+        if result is not None and result.outcome is not Outcome.PASSED:
+            source = f" (the limit is the {limit_from}'s)" if result.outcome is Outcome.TIMEOUT else ""
+            return Evidence(outcomes=outcomes, first=f"test {place + 1}: {_WORDS[result.outcome]}: {result.detail}{source}")
+    return Evidence(outcomes=outcomes, first="")
+
+
+def _same_for_all(outcome: Outcome, why: str, n: int) -> Evidence:
+    return Evidence(outcomes=(outcome,) * n, first=f"every test: {_WORDS[outcome]}: {why}")
+
+
+def _reason(decision: Decision, evidence: Evidence, backend: str) -> str:
+    """One line for a person: how many tests passed, and what happened on the first that did not."""
+    n = len(evidence.outcomes)
+    if decision.n_passed == n:
+        text = f"passed all {n} tests"
+    else:
+        text = f"passed {decision.n_passed} of {n} tests"
+        if decision.n_inconclusive:
+            text += f", {decision.n_inconclusive} undecided"
+        text += f"; {evidence.first}" if evidence.first else ""
+    return text + (" [judged without walls]" if backend == "none" else "")
+
+
+def _digest(parts: Iterable[object]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = repr(part).encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()
+
+
+def _renamed(prepared: Prepared, problem: Problem) -> Prepared:
+    """The preparation of a problem that is the same but for its name."""
+    return replace(prepared, plan=replace(prepared.plan, problem=problem))

@@ -1,0 +1,239 @@
+"""What is run for a problem, and what counts as right: decided once for a problem, before any solution is seen.
+
+    stdin      input as a file, standard output compared by the problem's rule              tamper-proof
+    function   a call of the entry point, its value compared                                tamper-proof
+    assert     taken apart where all its tests can be (`asserts`), the rest compared here    tamper-proof
+               else run beside the solution, with the helpers that come from our side        not tamper-proof
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from crl_data.errors import InputError
+from crl_data.judging import asserts, calls, compare
+from crl_data.judging.checker import Checker, CheckerFailed
+from crl_data.judging.evidence import Graded
+from crl_data.judging.helpers import helpers_of
+from crl_data.sandbox import Observation, Program
+from crl_data.sandbox.client import Input
+from crl_data.sandbox.runner import values
+from crl_data.types import Outcome, Problem, TestKind
+
+_TOKEN = secrets.token_hex(16)  # what a test beside the solution says after its last statement
+
+_OUTCOMES = {
+    "raised": Outcome.RUNTIME_ERROR,
+    "killed": Outcome.RUNTIME_ERROR,
+    "load": Outcome.RUNTIME_ERROR,
+    "missing": Outcome.RUNTIME_ERROR,
+    "refused": Outcome.RUNTIME_ERROR,
+    "protocol": Outcome.RUNTIME_ERROR,
+    "timeout": Outcome.TIMEOUT,
+    "memory": Outcome.MEMORY_LIMIT,
+    "output": Outcome.OUTPUT_LIMIT,
+    "fault": Outcome.JUDGE_ERROR,
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a problem is judged: the way its tests run (`mode`), the inputs in test order, and what is expected."""
+
+    problem: Problem
+    mode: str
+    entry: str | None
+    prelude: str
+    inputs: tuple[Input, ...]
+    tamper_proof: bool
+    splits: tuple[asserts.SplitTest, ...] = ()
+    expected: tuple[Any, ...] = ()
+    rule: compare.OutputRule | None = field(default=None, repr=False)
+
+    def program(self, code: str) -> Program:
+        return Program(code=code, mode=self.mode, entry=self.entry, prelude=self.prelude)
+
+    def grade(self, test: int, seen: Observation, checker: Checker | None = None) -> Graded:
+        """What an observation of a test is worth."""
+        if seen.how != "ended":
+            outcome = _OUTCOMES[seen.how]
+            if self.mode == "beside" and seen.how == "raised" and seen.note.startswith("AssertionError"):
+                outcome = Outcome.WRONG_ANSWER
+            return Graded(outcome, seen.note, seen)
+        if self.mode == "stdin":
+            return self._grade_output(test, seen, checker)
+        if self.mode == "beside":
+            whole = seen.answer == _TOKEN.encode()
+            return Graded(Outcome.PASSED if whole else Outcome.RUNTIME_ERROR, "" if whole else "the test did not come to its end", seen)
+        return self._grade_calls(test, seen)
+
+    def _grade_output(self, test: int, seen: Observation, checker: Checker | None) -> Graded:
+        expected = self.problem.tests[test].expected
+        if self.rule is not None:
+            right = self.rule(expected.encode(), seen.answer)
+        else:
+            assert checker is not None
+            try:
+                right = checker.check(self.problem.tests[test], seen.answer)
+            except CheckerFailed as error:
+                return Graded(Outcome.JUDGE_ERROR, f"the checker failed: {error}", seen)
+        if right:
+            return Graded(Outcome.PASSED, "", seen)
+        return Graded(Outcome.WRONG_ANSWER, f"expected {_shown(expected)}, got {_shown(seen.answer.decode('utf-8', 'backslashreplace'))}", seen)
+
+    def _grade_calls(self, test: int, seen: Observation) -> Graded:
+        results: list[Any] = []
+        try:
+            for result in calls.results(seen.answer):
+                if "value" not in result:
+                    return _failed_call(result, seen)
+                results.append(values.unpack(result["value"]))
+        except calls.HOSTILE as error:
+            return Graded(Outcome.RUNTIME_ERROR, f"not an answer of the wire format ({type(error).__name__})", seen)
+        if self.problem.test_kind is TestKind.FUNCTION:
+            return self._grade_value(test, results, seen)
+        if len(results) != len(self.splits[test].calls):
+            return Graded(Outcome.RUNTIME_ERROR, "fewer answers than calls", seen)
+        try:
+            self.splits[test].check(results)
+        except asserts.AssertionFailed as error:
+            return Graded(Outcome.WRONG_ANSWER, str(error), seen)
+        except Exception as error:  # the operator of the assertion does not take what came
+            return Graded(Outcome.WRONG_ANSWER, f"{type(error).__name__}: {error}"[:300], seen)
+        return Graded(Outcome.PASSED, "", seen)
+
+    def _grade_value(self, test: int, results: list[Any], seen: Observation) -> Graded:
+        if len(results) != 1:
+            return Graded(Outcome.RUNTIME_ERROR, "other than one answer to one call", seen)
+        if compare.same_value(self.expected[test], results[0]):
+            return Graded(Outcome.PASSED, "", seen)
+        return Graded(Outcome.WRONG_ANSWER, f"expected {_shown(self.problem.tests[test].expected)}, got {_shown(_value_text(results[0]))}", seen)
+
+
+def _failed_call(result: dict[str, Any], seen: Observation) -> Graded:
+    if "cannot" in result:
+        return Graded(Outcome.RUNTIME_ERROR, f"returned {str(result['cannot'])[:300]}, which has no plain form", seen)
+    outcome = Outcome.MEMORY_LIMIT if result.get("raised") == "MemoryError" else Outcome.RUNTIME_ERROR
+    return Graded(outcome, str(result.get("note", "an exception"))[:500], seen)
+
+
+def _value_text(value: Any) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # an int with more digits than Python prints
+        return f"a {type(value).__name__}"
+
+
+def _shown(text: str, most: int = 160) -> str:
+    """A text on one line, in quotes where that makes it plainer, cut in the middle where it is long."""
+    shown = repr(text) if "\n" in text or text != text.strip() or not text else text
+    return shown if len(shown) <= most else shown[: most // 2] + " ... " + shown[-most // 4 :]
+
+
+# --- making the plan ------------------------------------------------------------------------------------------------------------
+
+
+def plan(problem: Problem, beside: bool = False) -> Plan:
+    """The plan of a problem; with `beside`, its tests run beside the solution whether or not they could be taken apart.
+
+    Raises `InputError` where the tests are no tests.
+    """
+    if problem.test_kind is TestKind.STDIN:
+        return _plan_stdin(problem)
+    if problem.test_kind is TestKind.FUNCTION:
+        return _plan_function(problem)
+    if problem.test_kind is TestKind.ASSERT:
+        return _plan_assert(problem, beside)
+    raise InputError(f"problem {problem.id}: tests of kind {problem.test_kind} cannot be judged by this version")
+
+
+def _plan_stdin(problem: Problem) -> Plan:
+    rule = None
+    if not is_source(problem.checker):
+        try:
+            rule = compare.output_rule(problem.checker)
+        except ValueError as error:
+            raise InputError(f"problem {problem.id}: checker: expected {error}, got {problem.checker!r}") from None
+    try:
+        inputs = tuple(Input(test.input.encode(), _seed(problem, place)) for place, test in enumerate(problem.tests))
+    except UnicodeEncodeError as error:
+        raise InputError(f"problem {problem.id}: tests: expected text, got a lone surrogate ({error.reason})") from None
+    return Plan(problem, "stdin", None, "", inputs, tamper_proof=True, rule=rule)
+
+
+def is_source(checker: str | None) -> bool:
+    """Whether a checker is Python source, and not the name of a rule."""
+    return checker is not None and "\n" in checker
+
+
+def _plan_function(problem: Problem) -> Plan:
+    if not problem.entry_point:
+        raise InputError(f"problem {problem.id}: entry_point: expected the name of the function under test, got nothing")
+    inputs, expected = [], []
+    for place, test in enumerate(problem.tests):
+        arguments = _json(problem, place, "input", test.input)
+        if not isinstance(arguments, list):
+            raise InputError(f"problem {problem.id}: tests[{place}].input: expected a JSON array of arguments, got {type(arguments).__name__}")
+        try:
+            inputs.append(_called(problem, place, [asserts.Call(tuple(arguments), {}, False)]))
+        except values.CannotCross as error:
+            raise InputError(f"problem {problem.id}: tests[{place}].input: expected plain arguments, got {error}") from None
+        expected.append(_json(problem, place, "expected", test.expected))
+    return Plan(problem, "calls", problem.entry_point, "", tuple(inputs), tamper_proof=True, expected=tuple(expected))
+
+
+def _json(problem: Problem, place: int, name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"problem {problem.id}: tests[{place}].{name}: expected a JSON value, got {text[:60]!r} ({error})") from None
+
+
+def _plan_assert(problem: Problem, beside: bool) -> Plan:
+    setup = problem.test_setup or ""
+    _check_python(problem, "test_setup", setup)
+    for place, test in enumerate(problem.tests):
+        _check_python(problem, f"tests[{place}].input", test.input)
+    entry = problem.entry_point
+    if entry is None:
+        names = asserts.called_names(test.input for test in problem.tests) if not setup.strip() else set()
+        entry = next(iter(names)) if len(names) == 1 else None
+    if not beside and entry is not None:
+        try:
+            splits = tuple(asserts.split(test.input, entry, setup) for test in problem.tests)
+            inputs = tuple(_called(problem, place, one.calls) for place, one in enumerate(splits))
+            return Plan(problem, "calls", entry, "", inputs, tamper_proof=True, splits=splits)
+        except (asserts.Unsplittable, values.CannotCross):
+            pass
+    tests = [test.input for test in problem.tests]
+    helpers = helpers_of(tests, setup, problem.entry_point, (problem.reference, problem.starter_code))
+    inputs = tuple(
+        Input(json.dumps({"source": source, "token": _TOKEN}).encode(), _seed(problem, place)) for place, source in enumerate(tests)
+    )
+    return Plan(problem, "beside", problem.entry_point, helpers + setup, inputs, tamper_proof=False)
+
+
+def _check_python(problem: Problem, name: str, source: str) -> None:
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"problem {problem.id}: {name}: expected Python source, got {type(error).__name__}: {error}") from None
+
+
+def _called(problem: Problem, place: int, made: Sequence[asserts.Call]) -> Input:
+    return Input(calls.order([calls.pack(call.args, call.named, call.iterate) for call in made]), _seed(problem, place))
+
+
+def _seed(problem: Problem, place: int) -> int:
+    """The seed that is set before a test: drawn from the problem and the test, and not from the solution."""
+    test = problem.tests[place]
+    digest = hashlib.blake2b(digest_size=8)
+    for text in (problem.test_kind, problem.entry_point or "", test.input):
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    return int.from_bytes(digest.digest(), "little")

@@ -1,0 +1,173 @@
+"""Start runners on this machine: behind its own walls (`local`), or behind none where that was asked for by name.
+
+It decides which walls are required for code to be judged at all; `runner.walls` raises them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from crl_data.errors import SandboxUnavailable
+from crl_data.sandbox.client import Runner
+from crl_data.sandbox.runner import wire
+
+REQUIRED_WALLS = ("files", "network", "processes", "user", "cell", "seccomp", "limits")
+SCRATCH_MB = 64
+BACKENDS = ("auto", "local", "docker", "none")
+
+_RUNNER = Path(__file__).parent / "runner"
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sandbox:
+    """A way to start runners, found to work: which backend, which walls stand, which Python runs the solutions.
+
+    `start(True)` gives a runner with the named libraries loaded, `start(False)` a lean one, which forks faster.
+    """
+
+    backend: str
+    walls: tuple[str, ...]
+    missing: dict[str, str]
+    runtime: str
+    libraries: tuple[str, ...]
+    start: Callable[[bool], Runner] = field(repr=False)
+
+
+def open_sandbox(backend: str = "auto", libraries: tuple[str, ...] = ("numpy",)) -> Sandbox:
+    """Find the sandbox to judge in, by starting one runner of each kind and looking at what stands.
+
+    `auto` is `local` where every required wall stands, else `docker` where an engine answers, else an error.
+    Raises `SandboxUnavailable`, with one line that says what is missing and what to do.
+    """
+    if backend not in BACKENDS:
+        raise SandboxUnavailable(f"no sandbox is called {backend!r}: one of {', '.join(BACKENDS)}")
+    if backend in ("auto", "local"):
+        try:
+            return _probed("local", libraries)
+        except SandboxUnavailable as error:
+            if backend == "local" or "library" in str(error):
+                raise
+            return _docker(libraries, str(error))
+    if backend == "docker":
+        return _docker(libraries, "")
+    return _probed("none", libraries)
+
+
+def _docker(libraries: tuple[str, ...], why: str) -> Sandbox:
+    from crl_data.sandbox import docker
+
+    return docker.open_docker(libraries, why)
+
+
+def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
+    if platform.system() != "Linux":
+        raise SandboxUnavailable(f"--sandbox {backend} needs Linux, and this is {platform.system()}: start a Docker engine and use --sandbox docker")
+    runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages()})
+    runner.close()
+    walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
+    if backend == "local":
+        gone = [name for name in REQUIRED_WALLS if name not in walls]
+        if gone:
+            reasons = "; ".join(f"{name}: {missing.get(name, 'not raised')}" for name in gone)
+            raise SandboxUnavailable(f"this machine does not offer the walls that code is judged behind ({reasons})")
+
+    def start(with_libraries: bool) -> Runner:
+        return start_runner(backend, {"found": found if with_libraries else {**found, "preload": []}})
+
+    return Sandbox(
+        backend=backend,
+        walls=walls,
+        missing=missing,
+        runtime=_runtime(runner.ready["runtime"]),
+        libraries=libraries,
+        start=start,
+    )
+
+
+def installed_packages() -> list[str]:
+    """The folders in which this Python's packages are."""
+    return [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
+
+
+def _runtime(told: dict[str, Any]) -> str:
+    versions = [f"{name} {version}" for name, version in sorted(told["libraries"].items())]
+    return "; ".join([f"{told['implementation']} {told['python']}", *versions])
+
+
+def start_runner(backend: str, config: dict[str, Any]) -> Runner:
+    """Start one runner and wait until it serves. Raises `SandboxUnavailable` where it cannot."""
+    box = tempfile.mkdtemp(prefix="crl-box-") if backend == "none" else None
+    config = {**config, "sandbox": backend, "scratch_mb": SCRATCH_MB, "box": box}
+    process = _Process([getattr(sys, "_base_executable", sys.executable), "-S", "-s", "-P", str(_RUNNER), json.dumps(config)], box)
+    try:
+        answer, _ = wire.read_frame(process.read_fd)
+    except wire.Closed:
+        raise SandboxUnavailable(f"the sandbox's runner did not start: {process.end() or 'no reason given'}") from None
+    if "ready" not in answer:
+        process.end()
+        raise SandboxUnavailable(refusal(answer))
+    return Runner(process.read_fd, process.write_fd, process, answer["ready"])
+
+
+def refusal(answer: dict[str, Any]) -> str:
+    """Why a runner does not start, as one line."""
+    if "missing_library" in answer:
+        name = answer["missing_library"]
+        return f"judge.libraries names {name!r}, a library that the Python which judges does not have: pip install {name}, or leave it out"
+    return f"this machine does not let a sandbox be made: {answer.get('fault')}"
+
+
+class _Process:
+    """A runner as a child of ours."""
+
+    def __init__(self, command: list[str], box: str | None) -> None:
+        self._box = box
+        self._log = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=_ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,  # Ctrl-C is for us; we end it
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._streams = self._process.stdin, self._process.stdout
+        self.write_fd, self.read_fd = self._process.stdin.fileno(), self._process.stdout.fileno()
+        self._ended = False
+
+    def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.kill()
+
+    def end(self) -> str:
+        if self._ended:
+            return ""
+        self._ended = True
+        for stream in self._streams:
+            with contextlib.suppress(OSError):
+                stream.close()
+        try:
+            self._process.wait(2.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.seek(0)
+        said = self._log.read().decode("utf-8", "replace").strip()
+        self._log.close()
+        if self._box is not None:
+            shutil.rmtree(self._box, ignore_errors=True)
+        return said.splitlines()[-1] if said else ""

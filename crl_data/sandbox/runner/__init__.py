@@ -1,0 +1,14 @@
+"""The runner: a separate program, of the standard library alone, that runs code under judgement behind walls.
+
+It is started as ``python -S -s -P <this folder> CONFIG`` and speaks frames (`wire`) over its standard input and output.
+It is told what to run and says what happened; it never sees an expected output and never draws a verdict.
+
+Inside it are four kinds of process, each the parent of the next:
+
+    supervisor   speaks to the judge, feeds inputs, enforces limits, reads outputs        (`supervisor`)
+    zygote       clean: sees no code and no data; forks one cell for each solution        (`cell`)
+    cell         process 1 of the solution's own namespaces; compiles, never runs, code   (`cell`)
+    child        runs the solution: one test, or several one after another                (`child`)
+
+Nothing here imports anything of the project outside this folder, so that the folder alone can be copied elsewhere.
+"""

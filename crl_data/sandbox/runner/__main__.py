@@ -1,0 +1,38 @@
+"""Start of the runner: raise the shared walls, fork the zygote, become the supervisor.
+
+Its one argument is JSON: {"sandbox": "local" | "none", "scratch_mb", "box": folder (none only)}, and either "libraries"
+and "site", names to look for and folders to look in, or "found", what another runner has found of them. Its first answer
+on standard output is {"ready": {...}}, {"missing_library": name} or {"fault": text}.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+
+STACK_BYTES = 512 << 20  # the kernel lays out room for the stack when a program starts: hence a second start
+_STARTED_TWICE = "CRL_RUNNER_STAGE"
+
+
+def _start_again_with_a_big_stack() -> None:
+    if os.environ.pop(_STARTED_TWICE, None):
+        return
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    size = STACK_BYTES if hard == resource.RLIM_INFINITY else min(STACK_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_STACK, (size, hard))
+    os.execve(sys.executable, sys.orig_argv, {**os.environ, _STARTED_TWICE: "2"})
+
+
+def main() -> None:
+    _start_again_with_a_big_stack()
+    folder = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path) != folder]
+    sys.path.append(os.path.dirname(folder))
+    __import__("runner.launch")
+    sys.path.remove(os.path.dirname(folder))  # what is judged does not find us
+    sys.modules["runner.launch"].launch(sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()

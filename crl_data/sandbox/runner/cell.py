@@ -1,0 +1,258 @@
+"""The zygote, which forks a clean process for each solution, and the cell, which that process becomes.
+
+The zygote never sees code, inputs or outputs, so nothing of one solution is in the memory of the next. The cell is
+process 1 of the solution's namespaces: it raises the solution's own walls, compiles the code once and never runs it,
+forks the children that do, and tells the supervisor how each of them ended, as the kernel says it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import types
+from typing import Any, NamedTuple
+
+from . import child, walls
+
+CODE_FD = 705
+END = struct.Struct("<ciddQ")  # b"D" died or b"E" ended | wait status (-1: still running, never started) | user s | system s | KiB
+FORK, FINISH, NEW_CELL, WAIT_CELL = b"F", b"E", b"C", b"W"
+READY, REFUSED = b"R", b"X"
+
+
+class Channels(NamedTuple):
+    """The sockets that supervisor, zygote, cell and child share; each pair is (the supervisor's end, the other's)."""
+
+    zygote: tuple[socket.socket, socket.socket]
+    cell: tuple[socket.socket, socket.socket]
+    child: tuple[socket.socket, socket.socket]
+
+
+def make_channels() -> Channels:
+    """Make the sockets and files that all solutions of a runner use one after another, at numbers that stay free."""
+    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(3)]
+    ends = pairs[2][1]
+    high = fcntl.fcntl(ends.fileno(), fcntl.F_DUPFD_CLOEXEC, child.CONTROL_FD)
+    pairs[2] = (pairs[2][0], socket.socket(fileno=high))
+    ends.close()
+    for name, fd in (("input", child.INPUT_FD), ("output", child.OUTPUT_FD), ("code", CODE_FD)):
+        made = os.memfd_create(name, os.MFD_CLOEXEC)
+        os.dup2(made, fd, inheritable=False)
+        os.close(made)
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    os.dup2(null, child.NULL_FD, inheritable=False)
+    os.close(null)
+    return Channels(*pairs)
+
+
+# --- the zygote -----------------------------------------------------------------------------------------------------------
+
+
+def run_zygote(channels: Channels, raised: walls.Walls, search_path: list[str], preload: list[str]) -> None:
+    """Fork cells as the supervisor asks for them, until it is gone. Never returns."""
+    for fd in (0, 1, 2):
+        os.dup2(child.NULL_FD, fd)
+    for pair in (channels.zygote, channels.cell, channels.child):
+        pair[0].close()
+    os.close(raised.proc_fd)
+    sys.path[:] = search_path
+    for name in preload:
+        __import__(name)
+    _dry_run(raised.box, search_path)
+    user, group = os.geteuid(), os.getegid()
+    control = channels.zygote[1]
+    control.send(READY)
+    cell = 0
+    while True:
+        message = control.recv(16)
+        if message == NEW_CELL:
+            cell = walls.fork_cell(raised)
+            if cell == 0:
+                control.close()
+                _run_cell(channels, raised, user, group, search_path)
+            control.send(struct.pack("<i", cell))
+        elif message == WAIT_CELL:
+            control.send(struct.pack("<i", os.waitpid(cell, 0)[1]))
+        else:
+            os._exit(0)
+
+
+_SAMPLE = '''
+from __future__ import annotations
+import sys
+from collections import defaultdict, deque
+class A:
+    """doc"""
+    x: int = 1
+    def __init__(self, n: int = 3, *args, key=None, **kw) -> None:
+        self.n = n
+    @property
+    def half(self): return self.n // 2
+def solve(data, k=2):
+    global seen
+    seen = {i: str(i) for i in range(k) if i % 2 == 0}
+    out = [x * y + z for x, y, z in zip(data, data[1:], data[2:])]
+    best, text = float("inf"), ""
+    for i, value in enumerate(sorted(out, key=lambda v: (-v, v))):
+        if not value or value in seen and i > 0: continue
+        elif value < best: best = min(best, value)
+        else: break
+    else: best = None
+    while k > 0: k -= 1
+    try:
+        d = defaultdict(list); d[1].append(deque([1, 2])); text += f"{best!r:>4} {len(d):03d}" % ()
+        assert k == 0, "no"
+    except (ValueError, TypeError) as e: raise RuntimeError from e
+    finally: del out
+    with open(0) as f: rows = [tuple(map(int, line.split())) for line in f]
+    x = [[0] * 3 for _ in range(3)]; x[1][2] ^= 5; x[0][1:2] = [7]; s = {1, 2} | {3}; b = b"ab"
+    def gen():
+        nonlocal text
+        yield from (i ** 2 for i in range(3)); text = text.strip().upper()
+    return sum(gen()) + (1 if s else 2), rows, b, x, (yield_ := A(4).half)
+if __name__ == "__main__":
+    print(*solve([1, 2, 3, 4, 5])); print("%d %s" % (1, "a"), end=""); sys.stdout.write("x\\n")
+'''
+
+
+def _dry_run(box: str, search_path: list[str]) -> None:
+    """Do once everything that a child will do, so that its memory is already laid out when it is forked.
+
+    This more than anything lowers the price of a fork (a quarter of a verdict's CPU time, measured).
+    """
+    import gc
+
+    os.pwrite(child.INPUT_FD, b"1 2\n3 4\n", 0)
+    for mode in ("stdin", "calls"):
+        for _ in range(3):
+            code = compile(_SAMPLE, os.path.join(box, child.SOLUTION_FILE), "exec", dont_inherit=True)
+            program = child.Program(code, mode, "A", box, search_path)
+            child.rehearse(program)
+    os.ftruncate(child.INPUT_FD, 0)
+    os.ftruncate(child.OUTPUT_FD, 0)
+    gc.collect()
+    gc.freeze()
+
+
+# --- the cell ---------------------------------------------------------------------------------------------------------------
+
+
+def _run_cell(channels: Channels, raised: walls.Walls, user: int, group: int, search_path: list[str]) -> None:
+    """Compile the solution and fork children that run it, as the supervisor asks for them. Never returns."""
+    control = channels.cell[1]
+    try:
+        for number in (signal.SIGINT, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        order, code = _read_order()
+        walls.raise_own(raised, walls.Limits(**order["limits"]), user, group)
+    except BaseException as error:
+        control.send(b"!" + repr(error).encode()[:1000])  # ours, and not the solution's
+        os._exit(1)
+    try:
+        program = _compile(order, code, raised.box, search_path)
+    except BaseException as error:
+        control.send(REFUSED + child.describe(error).encode("utf-8", "replace")[: child.NOTE_BYTES])
+        os._exit(0)
+    control.send(READY)
+    _Cell(channels, program, alone=not raised.open).serve()
+
+
+def _read_order() -> tuple[dict[str, Any], bytes]:
+    data = os.pread(CODE_FD, os.fstat(CODE_FD).st_size, 0)
+    size = struct.unpack_from("<I", data)[0]
+    return json.loads(data[4 : 4 + size]), data[4 + size :]
+
+
+def _compile(order: dict[str, Any], code: bytes, box: str, search_path: list[str]) -> child.Program:
+    compiled: types.CodeType = compile(code, os.path.join(box, child.SOLUTION_FILE), "exec", dont_inherit=True)
+    return child.Program(compiled, order["mode"], order["entry"], box, search_path, order["prelude"])
+
+
+class _Cell:
+    def __init__(self, channels: Channels, program: child.Program, alone: bool) -> None:
+        self.channels = channels
+        self.program = program
+        self.alone = alone  # process 1 of a namespace of its own: whatever else is there is the solution's
+        self.control = channels.cell[1]
+        self.pid = 0
+        self.pidfd = -1
+
+    def serve(self) -> None:
+        poll = select.poll()
+        poll.register(self.control, select.POLLIN)
+        while True:
+            for fd, _ in poll.poll():
+                if fd == self.pidfd:
+                    self.control.send(END.pack(b"D", *self.reap(poll)))
+                elif fd == self.control.fileno():
+                    message = self.control.recv(16)
+                    if message == FORK:
+                        self.fork(poll)
+                    elif message == FINISH:
+                        self.control.send(END.pack(b"E", *self.finish(poll)))
+                    else:  # the supervisor is gone
+                        self.finish(poll)
+                        os._exit(0)
+
+    def fork(self, poll: select.poll) -> None:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                self.control.close()
+                os.close(CODE_FD)
+                if not self.alone:
+                    os.setsid()
+                child.serve(self.program, self.channels.child[1])
+            finally:
+                os._exit(70)
+        self.pid, self.pidfd = pid, os.pidfd_open(pid)
+        poll.register(self.pidfd, select.POLLIN)
+
+    def reap(self, poll: select.poll) -> tuple[int, float, float, int]:
+        """Wait for the child, whose end is near or done."""
+        if not self.pid:
+            return -1, 0.0, 0.0, 0
+        _, status, usage = os.wait4(self.pid, 0)
+        poll.unregister(self.pidfd)
+        os.close(self.pidfd)
+        self.pid, self.pidfd = 0, -1
+        return status, usage.ru_utime, usage.ru_stime, usage.ru_maxrss
+
+    def finish(self, poll: select.poll) -> tuple[int, float, float, int]:
+        """End whatever is left of the solution: the child and all that it started."""
+        if self.alone:
+            try:
+                os.kill(-1, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            ended = self.reap(poll)
+        else:
+            if self.pid:
+                os.kill(self.pid, signal.SIGKILL)
+            ended = self.reap(poll)
+            for pid in _children():
+                os.kill(pid, signal.SIGKILL)
+        while True:
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return ended
+            if not self.alone:
+                for pid in _children():
+                    os.kill(pid, signal.SIGKILL)
+
+
+def _children() -> list[int]:
+    me = os.getpid()
+    try:
+        with open(f"/proc/{me}/task/{me}/children") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+

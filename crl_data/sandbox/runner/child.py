@@ -1,0 +1,426 @@
+"""The process in which a solution runs: one test, or several one after another, each as a fresh start of the program.
+
+It runs beside the solution, so nothing it says counts but the answer: what stands in the output file, or the value that
+the code under test returned. Whatever here looks like bookkeeping serves honest programs only.
+
+Three ways to run a test (`MODES`):
+    stdin     the solution as a file, as `__main__`, with real descriptors 0 and 1
+    calls     the module executed once; calls of the entry point with arguments from outside, values back
+    beside    the module executed afresh, then a test written as Python source in the same process (not tamper-proof)
+"""
+
+from __future__ import annotations
+
+import _signal
+import _thread
+import atexit
+import builtins
+import gc
+import io
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import struct
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+from . import values
+
+MODES = ("stdin", "calls", "beside")
+GO = struct.Struct("<IQBI")  # sequence, seed, 1 if the argument is in the input file, its size | the argument itself
+DONE = struct.Struct("<IBBBiQI")  # sequence, status, 1 if the process is spent, 1 if the answer is inline, code, KiB, sizes
+RETURNED, RAISED, LOAD_FAILED, MISSING = range(4)  # status
+INLINE_BYTES = 32 << 10
+NOTE_BYTES = 1500
+SOLUTION_FILE = "solution.py"
+
+# The descriptors that every process of a runner keeps; all above what a solution is allowed to open itself.
+CONTROL_FD, INPUT_FD, OUTPUT_FD, NULL_FD = 701, 702, 703, 704
+
+Answer = tuple[int, int, bytes, str]  # status, exit code, answer, note
+
+
+class Program:
+    """What is run: the compiled solution, and how its tests run it."""
+
+    def __init__(self, code: types.CodeType, mode: str, entry: str | None, box: str, path: list[str], prelude: str = "") -> None:
+        self.code = code
+        self.mode = mode
+        self.entry = entry
+        self.work = os.path.join(box, "work")
+        self.file = os.path.join(box, SOLUTION_FILE)
+        self.path = path
+        self.prelude = compile(prelude, "<test set-up>", "exec") if mode == "beside" else None
+        self.module: types.ModuleType | None = None
+        self.load_error: Answer | None = None
+
+
+# --- the loop -----------------------------------------------------------------------------------------------------------
+
+
+def serve(program: Program, control: socket.socket) -> None:
+    """Run tests as they come, until there are no more or this process is spent. Never returns."""
+    run = {"stdin": _run_stdin, "calls": _run_calls, "beside": _run_beside}[program.mode]
+    if program.mode != "stdin":
+        os.dup2(NULL_FD, 0)
+        os.dup2(NULL_FD, 1)
+    os.dup2(NULL_FD, 2)
+    _prepare(program)
+    baseline = _State()
+    receive, send, leave = control.recv, control.send, os._exit
+    while True:
+        message = receive(GO.size + INLINE_BYTES)
+        if not message:
+            leave(0)
+        sequence, seed, in_file, size = GO.unpack_from(message)
+        argument = message[GO.size :] if not in_file else b"" if program.mode == "stdin" else os.pread(INPUT_FD, size, 0)
+        _seed(seed)
+        os.chdir(program.work)
+        status, code, answer, note = run(program, argument, baseline)
+        spent = baseline.restore(program)
+        note_bytes = note.encode("utf-8", "replace")[:NOTE_BYTES]
+        inline = len(answer) <= INLINE_BYTES - NOTE_BYTES - DONE.size
+        if not inline:
+            os.ftruncate(OUTPUT_FD, 0)
+            os.pwrite(OUTPUT_FD, answer, 0)
+        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        head = DONE.pack(sequence, status, spent, inline, code, peak_kib, len(note_bytes))
+        try:
+            send(head + note_bytes + (answer if inline else b""))
+        except OSError:  # the solution closed every descriptor that it found: let the end of the process speak
+            leave(code if status == RETURNED else code or 1)
+
+
+def rehearse(program: Program) -> None:
+    """Do all that `serve` does for one test, without a judge: for the dry run of `cell`."""
+    _prepare(program)
+    baseline = _State()
+    _seed(1)
+    if program.mode == "stdin":
+        _run_stdin(program, b"", baseline)
+    else:
+        _run_calls(program, b'[{"args": [[1, 2.5, {"tuple": ["a", null]}]]}]', baseline)
+    baseline.restore(program)
+
+
+def _prepare(program: Program) -> None:
+    sys.argv = [program.file]
+    sys.path[:] = program.path
+    if not hasattr(builtins, "exit"):  # started without `site`
+        import _sitebuiltins
+
+        for name in ("exit", "quit"):
+            setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed(seed & 0xFFFFFFFF)  # type: ignore[attr-defined]
+
+
+# --- a program that reads and prints -------------------------------------------------------------------------------------
+
+
+def _run_stdin(program: Program, argument: bytes, baseline: _State) -> Answer:
+    os.dup2(INPUT_FD, 0)
+    os.dup2(OUTPUT_FD, 1)
+    os.dup2(NULL_FD, 2)
+    os.lseek(0, 0, os.SEEK_SET)
+    os.lseek(1, 0, os.SEEK_SET)
+    streams = sys.stdin, sys.stdout, sys.stderr = _open_text(0, "r", "<stdin>"), _open_text(1, "w", "<stdout>"), _open_text(2, "w", "<stderr>")
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+    module = _new_module("__main__", program)
+    status, code, note = _run(program.code, module.__dict__)
+    status, code, note = _finish(module.__dict__, streams[1], status, code, note)
+    return status, code, b"", note
+
+
+def _open_text(fd: int, mode: str, name: str) -> io.TextIOWrapper:
+    raw = io.FileIO(fd, mode, closefd=False)
+    raw.name = name
+    buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
+    return io.TextIOWrapper(buffer, "utf-8", "strict", line_buffering=fd == 2)
+
+
+def _new_module(name: str, program: Program) -> types.ModuleType:
+    module = types.ModuleType(name)
+    module.__dict__.update(__file__=program.file, __builtins__=builtins)
+    sys.modules[name] = module
+    return module
+
+
+def _run(code: types.CodeType, namespace: dict[str, Any]) -> tuple[int, int, str]:
+    """Execute, and say how it ended, as the interpreter would: status, exit code, note."""
+    try:
+        exec(code, namespace)
+        return RETURNED, 0, ""
+    except SystemExit as end:
+        return _exit_status(end)
+    except BaseException as error:
+        hook = sys.excepthook
+        if hook is not sys.__excepthook__:  # it may print
+            try:
+                hook(type(error), error, error.__traceback__)
+            except BaseException:
+                pass
+        return RAISED, 1, describe(error)
+
+
+def _exit_status(end: SystemExit) -> tuple[int, int, str]:
+    code = end.code
+    if code is None:
+        return RETURNED, 0, ""
+    if isinstance(code, int):
+        return (RETURNED, 0, "") if code & 0xFF == 0 else (RAISED, code & 0xFF, f"exit status {code & 0xFF}")
+    return RAISED, 1, f"sys.exit({str(code)[:200]!r})"
+
+
+def describe(error: BaseException) -> str:
+    """One line: the exception, its message, and the line of the solution where it came from."""
+    try:
+        text = str(error)
+    except BaseException:
+        text = ""
+    line = 0
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename.endswith(SOLUTION_FILE):
+            line = step.tb_lineno
+        step = step.tb_next
+    text = " ".join(text.split())[:300]
+    where = f" (line {line})" if line else ""
+    return f"{type(error).__name__}{': ' if text else ''}{text}{where}"
+
+
+def _finish(namespace: dict[str, Any], stdout: io.TextIOWrapper, status: int, code: int, note: str) -> tuple[int, int, str]:
+    """End the program as the interpreter does: threads joined, exit functions called, globals let go, output written."""
+    try:
+        _join_threads()
+        if atexit._ncallbacks():
+            atexit._run_exitfuncs()
+            _register_again()
+        _flush(stdout)
+        namespace.clear()
+        _flush(stdout)
+    except BaseException as error:
+        if status == RETURNED:
+            return RAISED, 120, describe(error)
+    return status, code, note
+
+
+def _flush(stdout: io.TextIOWrapper) -> None:
+    current = sys.stdout
+    for stream in (current, stdout) if current is not stdout else (stdout,):
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
+
+
+def _join_threads() -> None:
+    """What `threading._shutdown` does, in a form that can be done again for the next test."""
+    threading = sys.modules.get("threading")
+    if threading is None:
+        return
+    for callback in reversed(list(getattr(threading, "_threading_atexits", ()))):
+        callback()
+    pool = sys.modules.get("concurrent.futures.thread")
+    if pool is not None:
+        pool._shutdown = False  # type: ignore[attr-defined]
+    current = threading.current_thread()
+    for thread in threading.enumerate():
+        if thread is not current and not thread.daemon:
+            thread.join()
+
+
+def _register_again() -> None:
+    """The exit functions of standard modules, which register them once, when they are imported."""
+    for name, attribute in (("logging", "shutdown"), ("multiprocessing.util", "_exit_function")):
+        module = sys.modules.get(name)
+        if module is not None:
+            atexit.register(getattr(module, attribute))
+
+
+# --- code that is called --------------------------------------------------------------------------------------------------
+
+
+def _run_calls(program: Program, argument: bytes, baseline: _State) -> Answer:
+    if program.module is None and program.load_error is None:
+        program.module, program.load_error = _load(program)
+        baseline.take()  # what the module sets when it is imported is the program's, not one test's
+    if program.load_error is not None or program.module is None:
+        return program.load_error or (LOAD_FAILED, 1, b"", "")
+    function, missing = _find(program.module, program.entry or "")
+    if function is None:
+        return MISSING, 1, b"", missing
+    results: list[dict[str, Any]] = []
+    for call in json.loads(argument):
+        results.append(_call(function, call))
+        if "value" not in results[-1]:
+            break
+        if not isinstance(program.entry, str) or "." in program.entry:
+            function, missing = _find(program.module, program.entry or "")  # a new object for every call
+            if function is None:
+                return MISSING, 1, b"", missing
+    text = json.dumps(results, ensure_ascii=False, separators=(",", ":"))
+    answer = text.encode("utf-8", "surrogatepass")
+    if len(answer) > values.MAX_BYTES:
+        return RAISED, 1, b"", f"an answer of {len(answer):,} bytes (at most {values.MAX_BYTES:,})"
+    return RETURNED, 0, answer, ""
+
+
+def _load(program: Program) -> tuple[types.ModuleType | None, Answer | None]:
+    module = _new_module("solution", program)
+    try:
+        exec(program.code, module.__dict__)
+        return module, None
+    except SystemExit:
+        return None, (LOAD_FAILED, 1, b"", "the program ended while it was being loaded (sys.exit)")
+    except BaseException as error:
+        return None, (LOAD_FAILED, 1, b"", describe(error))
+
+
+def _find(module: types.ModuleType, entry: str) -> tuple[Callable[..., Any] | None, str]:
+    owner, _, method = entry.rpartition(".")
+    try:
+        found: Any = module.__dict__.get(owner or method)
+        if found is None:
+            return None, f"the entry point {entry!r} is not defined"
+        if owner:
+            found = getattr(found(), method, None)
+        if not callable(found):
+            return None, f"the entry point {entry!r} is not defined" if found is None else f"{entry!r} is not callable"
+        return found, ""
+    except BaseException as error:
+        return None, describe(error)
+
+
+def _call(function: Callable[..., Any], call: dict[str, Any]) -> dict[str, Any]:
+    try:
+        arguments = [values.unpack(packed) for packed in call["args"]]
+        named = {name: values.unpack(packed) for name, packed in call.get("named", {}).items()}
+        value = function(*arguments, **named)
+    except BaseException as error:
+        return {"raised": type(error).__name__, "note": describe(error)}
+    try:
+        return {"value": json.loads(values.encode(value, iterate=call.get("iterate", False)))}
+    except values.CannotCross as error:
+        return {"cannot": str(error)}
+    except BaseException as error:  # a lying class, a value too deep for the encoder
+        return {"cannot": describe(error)}
+
+
+# --- a test beside the solution --------------------------------------------------------------------------------------------
+
+
+def _run_beside(program: Program, argument: bytes, baseline: _State) -> Answer:
+    test = json.loads(argument)
+    module, failure = _load(program)
+    if module is None:
+        return failure or (LOAD_FAILED, 1, b"", "")
+    namespace: dict[str, Any] = {"__name__": "__test__", "__builtins__": builtins}
+    if program.entry is None:
+        namespace |= {name: value for name, value in module.__dict__.items() if not name.startswith("__")}
+    assert program.prelude is not None
+    try:
+        exec(program.prelude, namespace)
+        if program.entry is not None:
+            name = program.entry.partition(".")[0]
+            if name not in module.__dict__:
+                return MISSING, 1, b"", f"the entry point {program.entry!r} is not defined"
+            namespace[name] = module.__dict__[name]
+        exec(compile(test["source"], "<test>", "exec"), namespace)
+        return RETURNED, 0, test["token"].encode(), ""
+    except SystemExit as end:
+        status, code, note = _exit_status(end)
+        return RAISED, code or 1, b"", note or "the program ended inside the test"
+    except BaseException as error:
+        return RAISED, 1, b"", describe(error)
+
+
+# --- state between tests ----------------------------------------------------------------------------------------------------
+
+_LIMITS = tuple(
+    getattr(resource, "RLIMIT_" + name) for name in ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
+)
+_SIGNALS = [n for n in range(1, 32) if n not in (signal.SIGKILL, signal.SIGSTOP)]
+
+
+class _State:
+    """What one test could change that the next would see; `restore` puts back what can be put back, cheaply.
+
+    What cannot (threads, processes, changed limits) makes the process spent. What is not looked at here (attributes of
+    standard modules, say) is the business of the judge's rules: a failure is believed only from a fresh process.
+    """
+
+    def __init__(self) -> None:
+        self.take()
+
+    def take(self) -> None:
+        self.builtins = dict(builtins.__dict__)
+        self.environ = dict(os.environ._data)  # type: ignore[attr-defined]
+        self.recursion = sys.getrecursionlimit()
+        self.digits = sys.get_int_max_str_digits()
+        self.path, self.meta_path, self.path_hooks = list(sys.path), list(sys.meta_path), list(sys.path_hooks)
+        self.hooks = sys.displayhook, sys.excepthook
+        self.argv = list(sys.argv)
+        self.limits = [resource.getrlimit(kind) for kind in _LIMITS]
+        self.handlers = [_signal.getsignal(n) for n in _SIGNALS]
+        self.gc = gc.isenabled(), gc.get_threshold()
+        self.interval = sys.getswitchinterval()
+
+    def restore(self, program: Program) -> bool:
+        """Put things back; True if this process must not run another test."""
+        if builtins.__dict__ != self.builtins:
+            builtins.__dict__.clear()
+            builtins.__dict__.update(self.builtins)
+        if os.environ._data != self.environ:  # type: ignore[attr-defined]
+            os.environ.clear()
+            os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in self.environ.items()})
+        sys.setrecursionlimit(self.recursion)
+        sys.set_int_max_str_digits(self.digits)
+        sys.path[:], sys.meta_path[:], sys.path_hooks[:] = self.path, self.meta_path, self.path_hooks
+        sys.displayhook, sys.excepthook = self.hooks
+        sys.argv = list(self.argv)
+        sys.settrace(None)
+        sys.setprofile(None)
+        sys.setswitchinterval(self.interval)
+        (gc.enable if self.gc[0] else gc.disable)()
+        gc.set_threshold(*self.gc[1])
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        os.umask(0o022)
+        _restore_modules()
+        if [_signal.getsignal(n) for n in _SIGNALS] != self.handlers:
+            return True
+        if [resource.getrlimit(kind) for kind in _LIMITS] != self.limits:
+            return True
+        return bool(_thread._count()) or _has_children()
+
+
+def _has_children() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+        return True
+    except ChildProcessError:
+        return False
+
+
+def _restore_modules() -> None:
+    """State of standard modules that programs often set, where the module is loaded at all."""
+    loaded = sys.modules
+    if "decimal" in loaded:
+        loaded["decimal"].setcontext(loaded["decimal"].Context())  # type: ignore[attr-defined]
+    if "locale" in loaded:
+        loaded["locale"].setlocale(loaded["locale"].LC_ALL, "C.UTF-8")  # type: ignore[attr-defined]
+    if "warnings" in loaded:
+        loaded["warnings"].resetwarnings()  # type: ignore[attr-defined]
+        loaded["warnings"].__dict__.pop("__warningregistry__", None)
+    if "threading" in loaded:
+        _thread.stack_size(0)

@@ -1,0 +1,292 @@
+"""The kernel calls that walls are made of, which Python 3.11 does not offer: namespaces, mounts, Landlock, seccomp, caps.
+
+Each function is one call (or one small rite of calls) and raises `OSError` when the kernel says no. What is walled off
+from whom is decided in `walls` and `view`, not here. Numbers are for x86-64 and aarch64.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import struct
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_holding_gil = ctypes.PyDLL(None, use_errno=True)
+
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
+MNT_DETACH = 2
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 36, 38
+_SIGCHLD = 17
+
+MACHINE = platform.machine()
+_SYSCALLS = {  # (x86-64, aarch64); None where the machine has no such call
+    "clone": (56, 220),
+    "clone3": (435, 435),
+    "seccomp": (317, 277),
+    "pivot_root": (155, 41),
+    "capset": (126, 91),
+    "mount_setattr": (442, 442),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_add_rule": (445, 445),
+    "landlock_restrict_self": (446, 446),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
+    "pidfd_getfd": (438, 438),
+    "kcmp": (312, 272),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+    "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426),
+    "io_uring_register": (427, 427),
+    "mount": (165, 40),
+    "umount2": (166, 39),
+    "move_mount": (429, 429),
+    "open_tree": (428, 428),
+    "fsopen": (430, 430),
+    "fsconfig": (431, 431),
+    "fsmount": (432, 432),
+    "fspick": (433, 433),
+    "chroot": (161, 51),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "swapon": (167, 224),
+    "swapoff": (168, 225),
+    "reboot": (169, 142),
+    "sethostname": (170, 161),
+    "setdomainname": (171, 162),
+    "init_module": (175, 105),
+    "finit_module": (313, 273),
+    "delete_module": (176, 106),
+    "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294),
+    "acct": (163, 89),
+    "quotactl": (179, 60),
+    "quotactl_fd": (443, 443),
+    "syslog": (103, 116),
+    "settimeofday": (164, 170),
+    "clock_settime": (227, 112),
+    "clock_adjtime": (305, 266),
+    "adjtimex": (159, 171),
+    "iopl": (172, None),
+    "ioperm": (173, None),
+    "modify_ldt": (154, None),
+    "uselib": (134, None),
+    "ustat": (136, None),
+    "sysfs": (139, None),
+    "name_to_handle_at": (303, 264),
+    "open_by_handle_at": (304, 265),
+    "fanotify_init": (300, 262),
+    "fanotify_mark": (301, 263),
+    "lookup_dcookie": (212, 18),
+    "vhangup": (153, 58),
+    "personality": (135, 92),
+    "shmget": (29, 194),
+    "shmat": (30, 196),
+    "shmctl": (31, 195),
+    "shmdt": (67, 197),
+    "semget": (64, 190),
+    "semop": (65, 193),
+    "semctl": (66, 191),
+    "semtimedop": (220, 192),
+    "msgget": (68, 186),
+    "msgsnd": (69, 189),
+    "msgrcv": (70, 188),
+    "msgctl": (71, 187),
+    "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    "mbind": (237, 235),
+    "set_mempolicy": (238, 237),
+    "set_mempolicy_home_node": (450, 450),
+    "socket": (41, 198),
+}
+_COLUMN = {"x86_64": 0, "aarch64": 1}.get(MACHINE)
+_LAST_KNOWN_SYSCALL = 462
+
+
+def number(name: str) -> int | None:
+    """The number of a system call on this machine, or None where it has none."""
+    return None if _COLUMN is None else _SYSCALLS[name][_COLUMN]
+
+
+def _check(result: int, what: str) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+    return result
+
+
+def _syscall(name: str, *args: object) -> int:
+    nr = number(name)
+    if nr is None:
+        raise OSError(38, f"{name}: not known on {MACHINE}")
+    return _check(_libc.syscall(ctypes.c_long(nr), *args), name)
+
+
+# --- namespaces, mounts, privileges ------------------------------------------------------------------------------------
+
+
+def unshare(flags: int) -> None:
+    _check(_libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def fork_into(flags: int) -> int:
+    """`os.fork`, with the child in new namespaces (`flags`) of its own; the child is process 1 of a new pid namespace."""
+    _holding_gil.PyOS_BeforeFork()
+    pid: int = _holding_gil.syscall(ctypes.c_long(number("clone") or -1), ctypes.c_ulong(flags | _SIGCHLD), *[ctypes.c_long(0)] * 4)
+    if pid == 0:
+        _holding_gil.PyOS_AfterFork_Child()
+        return 0
+    code = ctypes.get_errno()
+    _holding_gil.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(code, f"clone: {os.strerror(code)}")
+    return pid
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
+    arguments = (source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags), data.encode())
+    _check(_libc.mount(*arguments), f"mount {target}")
+
+
+def bind_read_only(source: str, target: str) -> None:
+    """Show `source` (a file or a folder) at `target`, for reading only, without devices or set-user-id programs."""
+    mount(source, target, None, MS_BIND | MS_REC)
+    read_only(target)
+
+
+def read_only_top(target: str) -> None:
+    """Make the one file system mounted at `target` read only, and not what is mounted beneath it."""
+    mount("", target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV)
+
+
+def read_only(target: str) -> None:
+    attributes = struct.pack("<QQQQ", MS_RDONLY | MS_NOSUID | MS_NODEV, 0, 0, 0)  # set, clear, propagation, user namespace
+    try:
+        _syscall("mount_setattr", ctypes.c_int(-100), target.encode(), ctypes.c_uint(0x8000), attributes, ctypes.c_size_t(32))
+    except OSError:  # before Linux 5.12
+        mount("", target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | os.statvfs(target).f_flag)
+
+
+def unmount(target: str) -> None:
+    """Take away what is mounted at `target`, from sight at once."""
+    _check(_libc.umount2(target.encode(), ctypes.c_int(MNT_DETACH)), f"umount {target}")
+
+
+def pivot_root(new_root: str) -> None:
+    """Make `new_root` the root of the file system and let go of the old one."""
+    os.chdir(new_root)
+    _syscall("pivot_root", b".", b".")
+    unmount(".")
+    os.chdir("/")
+
+
+def prctl(option: int, value: int) -> None:
+    _check(_libc.prctl(ctypes.c_int(option), *[ctypes.c_ulong(n) for n in (value, 0, 0, 0)]), f"prctl {option}")
+
+
+_CAPSET = (struct.pack("<II", 0x20080522, 0), bytes(24))
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, for good once `PR_SET_NO_NEW_PRIVS` is set."""
+    _syscall("capset", *_CAPSET)
+
+
+# --- Landlock ----------------------------------------------------------------------------------------------------------
+
+_READ, _WRITE = 0b1101, 0b1111_1111_0010  # execute, read file, read folder | write, remove, make
+_REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
+
+
+def landlock_version() -> int:
+    """The version of Landlock that the kernel offers; 0 for none."""
+    try:
+        return _syscall("landlock_create_ruleset", None, ctypes.c_size_t(0), ctypes.c_uint(1))
+    except OSError:
+        return 0
+
+
+def landlock_ruleset(readable: list[str], writable: list[str]) -> int:
+    """A descriptor of rules: nothing but these paths and what is beneath them; no TCP; signals stay within."""
+    version = landlock_version()
+    rights = _READ | _WRITE | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
+    handled = rights | (_IOCTL_DEV if version >= 5 else 0)
+    attributes = struct.pack("<QQQ", handled, 0b11 if version >= 4 else 0, 0b11 if version >= 6 else 0)
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    ruleset = _syscall("landlock_create_ruleset", attributes, ctypes.c_size_t(size), ctypes.c_uint(0))
+    for paths, allowed in ((readable, _READ), (writable, rights)):
+        for path in paths:
+            fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            try:
+                of_file = 0b110 | 1 | (rights & _TRUNCATE)  # the rights that a file, and not a folder, can have
+                effective = allowed if os.path.isdir(path) else allowed & of_file
+                _syscall("landlock_add_rule", ctypes.c_int(ruleset), ctypes.c_int(1), struct.pack("<Qi", effective, fd), ctypes.c_uint(0))
+            finally:
+                os.close(fd)
+    return ruleset
+
+
+def landlock_restrict(ruleset: int) -> None:
+    _syscall("landlock_restrict_self", ctypes.c_int(ruleset), ctypes.c_uint(0))
+
+
+# --- seccomp -----------------------------------------------------------------------------------------------------------
+
+_NOT_FORBIDDEN = {"clone", "seccomp", "capset", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
+_ANSWER_NOT_THERE = {"clone3", "memfd_create", "memfd_secret", "io_uring_setup"}  # what falls back must be told "no such call"
+_NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
+_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_LOAD, _EQUAL, _GREATER_EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+
+
+def seccomp_filter() -> ctypes.Array[ctypes.c_char]:
+    """The program that forbids, for a solution, what no solution needs: other processes, namespaces, mounts, keys, sockets.
+
+    `clone3` answers "no such call", so that the C library makes threads by `clone`, whose flags a filter can read. Of
+    sockets, local ones are left. Calls that are newer than this list are "no such call" too.
+    """
+    arch = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[MACHINE]
+    code: list[tuple[int, int, int, int]] = []
+
+    def answer(errno: int) -> tuple[int, int, int, int]:
+        return (_RETURN, 0, 0, _ERRNO | errno)
+
+    code += [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, arch), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
+    code += [(_GREATER_EQUAL, 0, 1, _LAST_KNOWN_SYSCALL + 1), answer(_ENOSYS)]
+    code += [(_EQUAL, 0, 4, number("clone") or 0), (_LOAD, 0, 0, 16), (_ANY_BIT, 0, 1, _NEW_NAMESPACES), answer(_EPERM), (_RETURN, 0, 0, _ALLOW)]
+    code += [(_EQUAL, 0, 4, number("socket") or 0), (_LOAD, 0, 0, 16), (_EQUAL, 1, 0, 1), answer(_EAFNOSUPPORT), (_RETURN, 0, 0, _ALLOW)]
+    for name in _SYSCALLS:
+        nr = number(name)
+        if name not in _NOT_FORBIDDEN and name != "socket" and nr is not None:
+            code += [(_EQUAL, 0, 1, nr), answer(_ENOSYS if name in _ANSWER_NOT_THERE else _EPERM)]
+    code.append((_RETURN, 0, 0, _ALLOW))
+    return ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *line) for line in code), 8 * len(code))
+
+
+def seccomp_install(program: ctypes.Array[ctypes.c_char]) -> None:
+    header = struct.pack("<HxxxxxxQ", len(program) // 8, ctypes.addressof(program))
+    _syscall("seccomp", ctypes.c_uint(1), ctypes.c_uint(0), header)
+
+
+# --- accounting --------------------------------------------------------------------------------------------------------
+
+
+def cpu_clock(pid: int) -> int:
+    """The id of the clock of a process's CPU time, all its threads together, for `time.clock_gettime`."""
+    return (~pid << 3) | 2

@@ -1,0 +1,122 @@
+"""From a fresh interpreter to a supervisor behind walls: the one place where the processes of a runner are made."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+from . import group, view, walls, wire
+from .cell import READY, make_channels, run_zygote
+from .supervisor import Supervisor
+
+# What nearly every program imports; anything more makes every fork dearer.
+_PRELOAD = ("bisect", "collections", "copy", "functools", "heapq", "itertools", "json", "math", "operator", "random", "re", "string", "typing")
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/tmp", "PATH": "/nowhere", "TMPDIR": "/tmp"}
+_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")}
+
+
+def launch(argument: str) -> None:
+    """Start everything, and serve. Returns when the judge has closed the stream."""
+    try:
+        _launch(json.loads(argument))
+    except wire.Closed:
+        pass
+    except OSError as error:
+        wire.write_frame(1, {"fault": f"{error.strerror or error} ({error.filename})" if error.filename else str(error)})
+
+
+def _launch(config: dict[str, Any]) -> None:
+    found = config.get("found") or _resolve(config["libraries"], config["site"])
+    if "missing" in found:
+        wire.write_frame(1, {"missing_library": found["missing"]})
+        return
+    paths = found["paths"]
+    os.environ.clear()
+    os.environ.update(_ENVIRONMENT | _ONE_THREAD)
+    if config["sandbox"] == "none":
+        site = os.path.join(config["box"], "site")
+        os.makedirs(site)
+        for path in paths:
+            os.symlink(path, os.path.join(site, os.path.basename(path)))
+        os.environ.update(HOME=config["box"], TMPDIR=os.path.join(config["box"], "tmp"))
+        raised, memory = walls.raise_none(config["box"]), None
+    else:
+        memory, why = _memory_group()
+        walls.enter_namespaces()
+        pid = os.fork()
+        if pid:
+            _wait(pid, memory)
+        if memory is not None:
+            memory.enter()
+        raised = walls.raise_shared(paths, config["scratch_mb"])
+        if memory is not None:
+            raised.standing.append("memory")
+        else:
+            raised.missing["memory"] = why
+        site = view.SITE
+    _serve(raised, memory, site, found)
+
+
+def _resolve(names: list[str], site: list[str]) -> dict[str, Any]:
+    """`libraries.resolve` in a process of its own: what it imports would make every later fork dearer."""
+    if not names:
+        return {"paths": [], "versions": {}, "preload": []}
+    receive, send = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        from . import libraries
+
+        try:
+            paths, versions, preload = libraries.resolve(names, site)
+            answer: dict[str, Any] = {"paths": paths, "versions": versions, "preload": preload}
+        except libraries.Missing as error:
+            answer = {"missing": str(error)}
+        wire.write_frame(send, answer)
+        os._exit(0)
+    os.close(send)
+    answer, _ = wire.read_frame(receive)
+    os.close(receive)
+    os.waitpid(pid, 0)
+    return answer
+
+
+def _memory_group() -> tuple[group.MemoryGroup | None, str]:
+    try:
+        return group.make(), ""
+    except OSError as error:
+        return None, f"no control group can be made: {error}"
+
+
+def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
+    """The first process: wait for process 1 of the namespace, tidy up, end as it did. Never returns."""
+    os.close(0)
+    os.close(1)
+    _, status = os.waitpid(pid, 0)
+    if memory is not None:
+        try:
+            memory.remove()
+        except OSError:
+            pass
+    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _serve(raised: walls.Walls, memory: group.MemoryGroup | None, site: str, found: dict[str, Any]) -> None:
+    for name in _PRELOAD:
+        importlib.import_module(name)
+    search_path = [os.path.join(raised.box, "work"), *(path for path in sys.path if os.path.isdir(path)), site]
+    channels = make_channels()
+    zygote = os.fork()
+    if zygote == 0:
+        try:
+            run_zygote(channels, raised, search_path, found["preload"])
+        finally:
+            os._exit(70)
+    supervisor = Supervisor(channels, raised, zygote, memory)
+    if channels.zygote[0].recv(16) != READY:
+        raise OSError("the zygote did not start")
+    runtime = {"python": "{}.{}.{}".format(*sys.version_info[:3]), "implementation": sys.implementation.name, "libraries": found["versions"]}
+    wire.write_frame(1, {"ready": {"walls": raised.standing, "missing": raised.missing, "runtime": runtime, "found": found}})
+    supervisor.serve()

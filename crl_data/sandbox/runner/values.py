@@ -1,0 +1,307 @@
+"""Plain Python values as text, type-exact: the wire format between a solution's process and the judge.
+
+`encode` runs beside the solution and is not trusted. `decode` runs on the judge's side and is the wall: it accepts a
+closed list of tags, builds only exact standard types, bounds depth and size, and refuses all else. It is never pickle.
+
+JSON carries None, bool, str, float, list and ints of up to 4,300 digits as they are; every other type is an object with
+one key, its tag. Subclasses of plain types cross as the plain type. What is not listed here cannot cross.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
+from typing import Any
+
+MAX_DEPTH = 150
+MAX_NODES = 1_000_000
+MAX_BYTES = 16 << 20
+
+_ATOMS = frozenset({type(None), bool, int, float, str})
+_CONTAINERS = {tuple: "tuple", set: "set", frozenset: "frozenset"}
+_PLAIN_BASES = (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
+_BIG = 1 << 14000  # just under 4,300 digits
+
+
+class CannotCross(Exception):
+    """A value that has no plain form; the text names its type."""
+
+
+class Malformed(Exception):
+    """Bytes that `encode` never writes, or that are larger or deeper than allowed."""
+
+
+# --- from a value to bytes: beside the solution -----------------------------------------------------------------------
+
+
+def encode(value: object, *, iterate: bool = False) -> bytes:
+    """The text of `value`. With `iterate`, an iterator is drawn out and crosses as one. Raises `CannotCross`."""
+    digits = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(4300)  # the solution may have lifted it; the judge has not
+    try:
+        packed = pack(value, iterate=iterate)
+        try:
+            text = json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
+        except ValueError:  # a list of plain ints with a very long one among them
+            text = json.dumps(_Packer(iterate, scan_ints=True).pack(value, 0), ensure_ascii=False, separators=(",", ":"))
+    finally:
+        sys.set_int_max_str_digits(digits)
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) > MAX_BYTES:
+        raise CannotCross(f"a value of {len(data):,} bytes (at most {MAX_BYTES:,})")
+    return data
+
+
+def pack(value: object, *, iterate: bool = False) -> Any:
+    """The JSON-ready form of `value`. Raises `CannotCross`."""
+    return _Packer(iterate, scan_ints=False).pack(value, 0)
+
+
+class _Packer:
+    def __init__(self, iterate: bool, scan_ints: bool) -> None:
+        self.nodes = 0
+        self.iterate = iterate
+        self.scan_ints = scan_ints
+
+    def pack(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind in _ATOMS:
+            if kind is int and not -_BIG < value < _BIG:
+                return {"int": hex(value)}
+            return value
+        if depth >= MAX_DEPTH:
+            raise CannotCross(f"a value nested deeper than {MAX_DEPTH}")
+        if kind is list:
+            return self.items(value, depth)
+        if kind is dict:
+            return {"dict": [[self.pack(k, depth + 1), self.pack(v, depth + 1)] for k, v in self.counted(value.items())]}
+        tag = _CONTAINERS.get(kind)
+        if tag is not None:
+            return {tag: self.items(list(value), depth)}
+        if kind is bytes or kind is bytearray:
+            return {kind.__name__: b64encode(value).decode()}
+        if kind is complex:
+            return {"complex": [value.real, value.imag]}
+        if kind is range:
+            return {"range": [self.pack(n, depth) for n in (value.start, value.stop, value.step)]}
+        if value is ...:
+            return {"ellipsis": 0}
+        return self.other(value, kind, depth)
+
+    def items(self, value: list[Any], depth: int) -> list[Any]:
+        self.nodes += len(value)
+        if self.nodes > MAX_NODES:
+            raise CannotCross(f"a value of more than {MAX_NODES:,} parts")
+        if not self.scan_ints and _ATOMS.issuperset(map(type, value)):
+            return value
+        return [self.pack(item, depth + 1) for item in value]
+
+    def counted(self, items: Any) -> Iterator[Any]:
+        for item in items:
+            self.nodes += 2
+            if self.nodes > MAX_NODES:
+                raise CannotCross(f"a value of more than {MAX_NODES:,} parts")
+            yield item
+
+    def other(self, value: Any, kind: type, depth: int) -> Any:
+        module, name = kind.__module__, kind.__name__
+        if module == "decimal" and name == "Decimal":
+            return {"decimal": str(value)}
+        if module == "fractions" and name == "Fraction":
+            return {"fraction": [self.pack(value.numerator, depth), self.pack(value.denominator, depth)]}
+        if module == "datetime":
+            packed = _pack_datetime(value, name)
+            if packed is not None:
+                return packed
+        if module == "numpy" and hasattr(value, "dtype") and getattr(value, "shape", None) == ():
+            return self.pack(value.item(), depth + 1)
+        for base in kind.__mro__:
+            if base in _PLAIN_BASES:
+                return self.pack(_as_plain(value, base), depth + 1)
+        if self.iterate and depth == 0 and hasattr(kind, "__next__"):
+            drawn: list[Any] = []
+            for item in value:
+                drawn.append(item)
+                if len(drawn) > MAX_NODES:
+                    raise CannotCross(f"an iterator of more than {MAX_NODES:,} items")
+            return {"iterator": self.items(drawn, depth)}
+        raise CannotCross(f"a value of type {kind.__qualname__}")
+
+
+def _as_plain(value: Any, base: type) -> Any:
+    """`value`, of a subclass of `base`, as `base` itself, by the methods of `base` and not by its own."""
+    if base is int or base is float or base is complex:
+        return base.__add__(value, base(0)) if base is not complex else complex(value.real, value.imag)
+    if base is str:
+        return str.__str__(value)
+    if base is bytes or base is bytearray:
+        return base(memoryview(value))
+    if base is dict:
+        return dict(dict.items(value))
+    return base(base.__iter__(value))  # type: ignore[attr-defined]
+
+
+def _pack_datetime(value: Any, name: str) -> Any:
+    if name == "timedelta":
+        return {"timedelta": [value.days, value.seconds, value.microseconds]}
+    if name == "date":
+        return {"date": [value.year, value.month, value.day]}
+    if name not in ("datetime", "time"):
+        return None
+    offset = None
+    if value.tzinfo is not None:
+        if type(value.tzinfo).__name__ != "timezone":
+            return None
+        offset = value.tzinfo.utcoffset(None).total_seconds()
+    clock = [value.hour, value.minute, value.second, value.microsecond, value.fold, offset]
+    return {name: ([value.year, value.month, value.day] if name == "datetime" else []) + clock}
+
+
+# --- from bytes to a value: on the judge's side, and for arguments on the way in ----------------------------------------
+
+
+def decode(data: bytes) -> Any:
+    """The value that `encode` wrote. Raises `Malformed` for anything else."""
+    if len(data) > MAX_BYTES:
+        raise Malformed(f"a value of {len(data):,} bytes (at most {MAX_BYTES:,})")
+    try:
+        return unpack(json.loads(data.decode("utf-8", "surrogatepass")))
+    except (ValueError, TypeError, OverflowError, RecursionError, ArithmeticError, KeyError) as error:
+        raise Malformed(f"not a value of the wire format: {type(error).__name__}: {error}"[:200]) from None
+
+
+def unpack(packed: Any) -> Any:
+    """The value of a JSON-ready form. Raises `Malformed`, or what a hostile form makes a constructor raise."""
+    return _Unpacker().unpack(packed, 0)
+
+
+class _Unpacker:
+    def __init__(self) -> None:
+        self.nodes = 0
+
+    def unpack(self, packed: Any, depth: int) -> Any:
+        kind = type(packed)
+        if kind in _ATOMS:
+            return packed
+        if depth > 2 * MAX_DEPTH:  # a dictionary is an object, a list and a list a level
+            raise Malformed("nested too deep")
+        if kind is list:
+            self.nodes += len(packed)
+            if self.nodes > 4 * MAX_NODES:
+                raise Malformed("too many parts")
+            if _ATOMS.issuperset(map(type, packed)):
+                return packed
+            return [self.unpack(item, depth + 1) for item in packed]
+        if len(packed) != 1:
+            raise Malformed("an object that is not one tag")
+        tag, body = next(iter(packed.items()))
+        build = _BUILDERS.get(tag)
+        if build is None:
+            raise Malformed(f"unknown tag {tag[:40]!r}")
+        if tag in _OF_VALUES:
+            if type(body) is not list:
+                raise Malformed(f"the body of {tag} is not a list")
+            body = self.unpack(body, depth + 1)
+        return build(body)
+
+
+def _build_int(text: Any) -> int:
+    if type(text) is not str or len(text) > MAX_BYTES or not text.lstrip("-").startswith("0x"):
+        raise Malformed("not a hexadecimal integer")
+    return int(text, 16)
+
+
+def _build_bytes(text: Any) -> bytes:
+    if type(text) is not str:
+        raise Malformed("bytes that are not text")
+    return b64decode(text, validate=True)
+
+
+def _build_dict(pairs: list[Any]) -> dict[Any, Any]:
+    if any(type(pair) is not list or len(pair) != 2 for pair in pairs):
+        raise Malformed("a dictionary whose items are not pairs")
+    return {key: value for key, value in pairs}
+
+
+def _build_complex(parts: list[Any]) -> complex:
+    if len(parts) != 2 or any(type(part) is not float for part in parts):
+        raise Malformed("complex of other than two floats")
+    return complex(*parts)
+
+
+def _ints(parts: list[Any], count: int) -> list[int]:
+    if len(parts) != count or any(type(part) is not int for part in parts):
+        raise Malformed(f"other than {count} whole numbers")
+    return parts
+
+
+def _build_decimal(text: Any) -> Any:
+    from decimal import Decimal
+
+    if type(text) is not str or len(text) > 10_000:
+        raise Malformed("not a decimal")
+    return Decimal(text)
+
+
+def _build_fraction(parts: list[Any]) -> Any:
+    from fractions import Fraction
+
+    return Fraction(*_ints(parts, 2))
+
+
+def _build_date(parts: list[Any]) -> Any:
+    from datetime import date
+
+    return date(*_ints(parts, 3))
+
+
+def _build_timedelta(parts: list[Any]) -> Any:
+    from datetime import timedelta
+
+    return timedelta(*_ints(parts, 3))
+
+
+def _zone(offset: Any) -> Any:
+    from datetime import timedelta, timezone
+
+    if offset is not None and type(offset) is not float:
+        raise Malformed("not a time zone")
+    return None if offset is None else timezone(timedelta(seconds=offset))
+
+
+def _build_time(parts: list[Any]) -> Any:
+    from datetime import time
+
+    hour, minute, second, micro, fold = _ints(parts[:5], 5)
+    return time(hour, minute, second, micro, tzinfo=_zone(parts[5]), fold=fold)
+
+
+def _build_datetime(parts: list[Any]) -> Any:
+    from datetime import datetime
+
+    year, month, day, hour, minute, second, micro, fold = _ints(parts[:8], 8)
+    return datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(parts[8]), fold=fold)
+
+
+_BUILDERS: dict[str, Callable[[Any], Any]] = {
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+    "dict": _build_dict,
+    "iterator": iter,
+    "int": _build_int,
+    "bytes": _build_bytes,
+    "bytearray": lambda text: bytearray(_build_bytes(text)),
+    "complex": _build_complex,
+    "range": lambda parts: range(*_ints(parts, 3)),
+    "ellipsis": lambda _: ...,
+    "decimal": _build_decimal,
+    "fraction": _build_fraction,
+    "date": _build_date,
+    "time": _build_time,
+    "datetime": _build_datetime,
+    "timedelta": _build_timedelta,
+}
+_OF_VALUES = frozenset({"tuple", "set", "frozenset", "dict", "iterator", "range", "fraction"})
