@@ -126,16 +126,22 @@ class Judgement:
 
 @dataclass(frozen=True, kw_only=True)
 class JudgeInfo:
-    """How a verdict came about: enough to judge again in the same way."""
+    """How a verdict came about: enough to judge again in the same way.
+
+    `limit_from` says where the record's time limit came from ("reference", "problem" or "default"); `tamper_proof` is
+    false where the tests ran beside the solution.
+    """
 
     version: str
     threshold: float
     timeouts: str
+    max_timeouts: int
     isolation: str
     backend: str
     walls: tuple[str, ...]
     runtime: str
     limit_from: str
+    tamper_proof: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from crl_data.errors import RunnerDied
 from crl_data.judging.checker import Checker
 from crl_data.judging.evidence import Graded, gather
-from crl_data.judging.plan import Plan, is_source
+from crl_data.judging.plan import Plan
 from crl_data.judging.policy import LimitFrom, Policy
 from crl_data.judging.verdict import inconclusive, settled
+from crl_data.problems import is_source
 from crl_data.sandbox import Limits, Runner, Sandbox, Session
 from crl_data.types import Outcome
 

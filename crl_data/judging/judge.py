@@ -27,7 +27,7 @@ from crl_data.judging.bench import Gathered, Worker, run_all
 from crl_data.judging.plan import Plan, plan
 from crl_data.judging.policy import JUDGE_VERSION, LimitFrom, Policy
 from crl_data.judging.verdict import Decision, decide
-from crl_data.sandbox import Limits, open_sandbox
+from crl_data.sandbox import Limits, Sandbox, open_sandbox
 from crl_data.types import JudgeInfo, Judgement, Outcome, Problem, Solution, TestKind
 
 _PLANS_KEPT = 64  # a plan holds all inputs of a problem
@@ -80,16 +80,16 @@ class Judge:
     """Judges solutions; a context manager, safe to use from many threads.
 
     jobs: how many solutions are judged at once; None: one for each processor this process may use.
-    sandbox: "auto", "local", "docker", or "none" (no walls at all; every judgement says so).
+    sandbox: "auto", "local", "docker", "none" (no walls at all; every judgement says so), or one that was opened before.
     policy: threshold, time-outs, isolation, libraries; the defaults are `Policy()`.
     memory: where to look for what was found before (a build's store); None: nothing is kept.
     Raises `SandboxUnavailable` where there is nothing to judge behind, or a named library is missing.
     """
 
-    def __init__(self, *, jobs: int | None = None, sandbox: str = "auto", policy: Policy | None = None, memory: Memory | None = None) -> None:
+    def __init__(self, *, jobs: int | None = None, sandbox: str | Sandbox = "auto", policy: Policy | None = None, memory: Memory | None = None) -> None:
         self.policy = policy or Policy()
         self.jobs = jobs or processors()
-        self.sandbox = open_sandbox(sandbox, self.policy.libraries)
+        self.sandbox = open_sandbox(sandbox, self.policy.libraries) if isinstance(sandbox, str) else sandbox
         self._memory = memory
         self._closed = False
         self._workers = [Worker(self.sandbox) for _ in range(self.jobs)]
@@ -121,13 +121,23 @@ class Judge:
         while waiting:
             yield waiting.popleft().result()
 
-    def submit(self, problem: Problem, solution: Solution) -> Future[Judgement]:
-        """Judge one in the background."""
-        return self._threads.submit(self._judge, problem, solution)
+    def submit(
+        self, problem: Problem, solution: Solution, *, known: limits.Calibration | None = None, remember: bool = True
+    ) -> Future[Judgement]:
+        """Judge one in the background.
 
-    def prepare(self, problem: Problem) -> Prepared:
-        """Get a problem ready: make its plan and run its reference, if that was not done before."""
-        return self._threads.submit(self._prepare_here, problem).result()
+        known: what the reference showed when it was run before (a record says so), so that it need not be run.
+        remember: False: run everything, whatever the judge's memory holds.
+        """
+        return self._threads.submit(self._judge, problem, solution, known, remember)
+
+    def prepare(self, problem: Problem, known: limits.Calibration | None = None) -> Future[Prepared]:
+        """Get a problem ready in the background: make its plan and run its reference, if that was not done before."""
+        return self._threads.submit(self._prepare_here, problem, known)
+
+    def gathered(self, problem: Problem, solution: Solution, known: limits.Calibration | None = None) -> tuple[Prepared, Gathered, Judgement]:
+        """Judge one solution, whatever is remembered, and give what was seen on every test with it."""
+        return self._threads.submit(self._gathered, problem, solution, known).result()
 
     def info(self, prepared: Prepared) -> JudgeInfo:
         """How verdicts on this problem come about: what a record says of its judge."""
@@ -135,11 +145,13 @@ class Judge:
             version=JUDGE_VERSION,
             threshold=self.policy.threshold,
             timeouts=self.policy.timeouts,
+            max_timeouts=self.policy.max_timeouts,
             isolation=self.policy.isolation,
             backend=self.sandbox.backend,
             walls=self.sandbox.walls,
             runtime=self.sandbox.runtime,
             limit_from=prepared.limit_from,
+            tamper_proof=prepared.plan.tamper_proof,
         )
 
     def close(self) -> None:
@@ -159,15 +171,30 @@ class Judge:
 
     # --- one solution --------------------------------------------------------------------------------------------------------
 
-    def _judge(self, problem: Problem, solution: Solution) -> Judgement:
+    def _judge(self, problem: Problem, solution: Solution, known: limits.Calibration | None, remember: bool) -> Judgement:
         begun = time.monotonic()
         worker = self._idle.get()
         try:
-            prepared = self._prepare(problem, worker)
-            evidence = self._evidence(prepared, solution, worker)
+            prepared = self._prepare(problem, worker, known)
+            evidence = self._evidence(prepared, solution, worker, self._memory if remember else None)
         finally:
             self._idle.put(worker)
         return self.judgement(prepared, solution, evidence, time.monotonic() - begun)
+
+    def _gathered(self, problem: Problem, solution: Solution, known: limits.Calibration | None) -> tuple[Prepared, Gathered, Judgement]:
+        begun = time.monotonic()
+        worker = self._idle.get()
+        try:
+            prepared = self._prepare(problem, worker, known)
+            code, why_none = responses.code_of(solution)
+            if code is None:
+                gathered = Gathered(refused=why_none)
+            else:
+                gathered = run_all(worker, prepared.plan, code, prepared.limits, self.policy, prepared.limit_from)
+        finally:
+            self._idle.put(worker)
+        evidence = _evidence(gathered, len(prepared.plan.inputs), prepared.limit_from)
+        return prepared, gathered, self.judgement(prepared, solution, evidence, time.monotonic() - begun)
 
     def judgement(self, prepared: Prepared, solution: Solution, evidence: Evidence, seconds: float) -> Judgement:
         """The judgement that the policy draws from evidence."""
@@ -189,18 +216,18 @@ class Judge:
             sandbox=self.sandbox.backend,
         )
 
-    def _evidence(self, prepared: Prepared, solution: Solution, worker: Worker) -> Evidence:
+    def _evidence(self, prepared: Prepared, solution: Solution, worker: Worker, memory: Memory | None) -> Evidence:
         code, why_none = responses.code_of(solution)
         n = len(prepared.plan.inputs)
         if code is None:
             return _same_for_all(Outcome.RUNTIME_ERROR, why_none, n)
         key = self.evidence_key(prepared, code)
-        known = self._memory.evidence(key) if self._memory else None
-        if known is not None:
-            return known
+        remembered = memory.evidence(key) if memory else None
+        if remembered is not None:
+            return remembered
         found = _evidence(run_all(worker, prepared.plan, code, prepared.limits, self.policy, prepared.limit_from), n, prepared.limit_from)
-        if self._memory and Outcome.JUDGE_ERROR not in found.outcomes:
-            self._memory.keep_evidence(key, found)
+        if memory and Outcome.JUDGE_ERROR not in found.outcomes:
+            memory.keep_evidence(key, found)
         return found
 
     def evidence_key(self, prepared: Prepared, code: str) -> str:
@@ -213,40 +240,40 @@ class Judge:
 
     # --- problems ----------------------------------------------------------------------------------------------------------------
 
-    def _prepare_here(self, problem: Problem) -> Prepared:
+    def _prepare_here(self, problem: Problem, known: limits.Calibration | None) -> Prepared:
         worker = self._idle.get()
         try:
-            return self._prepare(problem, worker)
+            return self._prepare(problem, worker, known)
         finally:
             self._idle.put(worker)
 
-    def _prepare(self, problem: Problem, worker: Worker) -> Prepared:
+    def _prepare(self, problem: Problem, worker: Worker, known: limits.Calibration | None) -> Prepared:
         """The prepared problem; whoever asks first prepares it, and the others wait."""
-        key = self.problem_key(problem)
+        key = self.problem_key(problem, known)
         with self._lock:
-            known = self._prepared.get(key)
-            mine = known is None
-            if known is None:
-                known = self._prepared[key] = Future()
+            future = self._prepared.get(key)
+            mine = future is None
+            if future is None:
+                future = self._prepared[key] = Future()
                 if len(self._prepared) > _PLANS_KEPT:
                     self._prepared.popitem(last=False)
             self._prepared.move_to_end(key)
         if mine:
             try:
-                known.set_result(self._prepare_new(problem, key, worker))
+                future.set_result(self._prepare_new(problem, key, worker, known))
             except BaseException as error:
                 with self._lock:
                     self._prepared.pop(key, None)
-                known.set_exception(error)
-        prepared = known.result()
+                future.set_exception(error)
+        prepared = future.result()
         return prepared if prepared.plan.problem.id == problem.id else _renamed(prepared, problem)
 
-    def _prepare_new(self, problem: Problem, key: str, worker: Worker) -> Prepared:
-        calibration = self._calibrations.get(key) or (self._memory.calibration(key) if self._memory else None)
+    def _prepare_new(self, problem: Problem, key: str, worker: Worker, known: limits.Calibration | None) -> Prepared:
+        calibration = known or self._calibrations.get(key) or (self._memory.calibration(key) if self._memory else None)
         if calibration is None:
             calibration = self._calibrate(problem, worker)
             if self._memory:
-                self._memory.keep_calibration(key, calibration)
+                self._memory.keep_calibration(key, calibration)  # before the first solution is judged
         self._calibrations[key] = calibration
         the_plan = plan(problem, beside=calibration.beside)
         cpu_s, limit_from = limits.choose(calibration, problem, self.policy)
@@ -289,7 +316,7 @@ class Judge:
     def _memory_mb(self, problem: Problem) -> float:
         return problem.memory_limit_mb or self.policy.memory_limit_mb
 
-    def problem_key(self, problem: Problem) -> str:
+    def problem_key(self, problem: Problem, known: limits.Calibration | None = None) -> str:
         """A hash of all of a problem, the judge and the runtime that outcomes depend on."""
         texts: list[object] = [
             JUDGE_VERSION,
@@ -305,6 +332,7 @@ class Judge:
             problem.memory_limit_mb,
             self._memory_mb(problem),
             self.policy.isolation,
+            known,
         ]
         for test in problem.tests:
             texts += [test.input, test.expected]

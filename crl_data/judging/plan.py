@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import secrets
@@ -17,10 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crl_data.errors import InputError
-from crl_data.judging import asserts, calls, compare
+from crl_data import compare
+from crl_data.judging import asserts, calls
 from crl_data.judging.checker import Checker, CheckerFailed
 from crl_data.judging.evidence import Graded
 from crl_data.judging.helpers import helpers_of
+from crl_data.problems import fault_of, is_source
 from crl_data.sandbox import Observation, Program
 from crl_data.sandbox.client import Input
 from crl_data.sandbox.runner import values
@@ -144,6 +145,9 @@ def plan(problem: Problem, beside: bool = False) -> Plan:
 
     Raises `InputError` where the tests are no tests.
     """
+    fault = fault_of(problem)
+    if fault is not None:
+        raise InputError(f"problem {problem.id}: {fault.field}: expected {fault.expected}, got {fault.came}")
     if problem.test_kind is TestKind.STDIN:
         return _plan_stdin(problem)
     if problem.test_kind is TestKind.FUNCTION:
@@ -154,12 +158,7 @@ def plan(problem: Problem, beside: bool = False) -> Plan:
 
 
 def _plan_stdin(problem: Problem) -> Plan:
-    rule = None
-    if not is_source(problem.checker):
-        try:
-            rule = compare.output_rule(problem.checker)
-        except ValueError as error:
-            raise InputError(f"problem {problem.id}: checker: expected {error}, got {problem.checker!r}") from None
+    rule = None if is_source(problem.checker) else compare.output_rule(problem.checker)
     try:
         inputs = tuple(Input(test.input.encode(), _seed(problem, place)) for place, test in enumerate(problem.tests))
     except UnicodeEncodeError as error:
@@ -167,39 +166,19 @@ def _plan_stdin(problem: Problem) -> Plan:
     return Plan(problem, "stdin", None, "", inputs, tamper_proof=True, rule=rule)
 
 
-def is_source(checker: str | None) -> bool:
-    """Whether a checker is Python source, and not the name of a rule."""
-    return checker is not None and "\n" in checker
-
-
 def _plan_function(problem: Problem) -> Plan:
-    if not problem.entry_point:
-        raise InputError(f"problem {problem.id}: entry_point: expected the name of the function under test, got nothing")
     inputs, expected = [], []
     for place, test in enumerate(problem.tests):
-        arguments = _json(problem, place, "input", test.input)
-        if not isinstance(arguments, list):
-            raise InputError(f"problem {problem.id}: tests[{place}].input: expected a JSON array of arguments, got {type(arguments).__name__}")
         try:
-            inputs.append(_called(problem, place, [asserts.Call(tuple(arguments), {}, False)]))
+            inputs.append(_called(problem, place, [asserts.Call(tuple(json.loads(test.input)), {}, False)]))
         except values.CannotCross as error:
             raise InputError(f"problem {problem.id}: tests[{place}].input: expected plain arguments, got {error}") from None
-        expected.append(_json(problem, place, "expected", test.expected))
+        expected.append(json.loads(test.expected))
     return Plan(problem, "calls", problem.entry_point, "", tuple(inputs), tamper_proof=True, expected=tuple(expected))
-
-
-def _json(problem: Problem, place: int, name: str, text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"problem {problem.id}: tests[{place}].{name}: expected a JSON value, got {text[:60]!r} ({error})") from None
 
 
 def _plan_assert(problem: Problem, beside: bool) -> Plan:
     setup = problem.test_setup or ""
-    _check_python(problem, "test_setup", setup)
-    for place, test in enumerate(problem.tests):
-        _check_python(problem, f"tests[{place}].input", test.input)
     entry = problem.entry_point
     if entry is None:
         names = asserts.called_names(test.input for test in problem.tests) if not setup.strip() else set()
@@ -217,13 +196,6 @@ def _plan_assert(problem: Problem, beside: bool) -> Plan:
         Input(json.dumps({"source": source, "token": _TOKEN}).encode(), _seed(problem, place)) for place, source in enumerate(tests)
     )
     return Plan(problem, "beside", problem.entry_point, helpers + setup, inputs, tamper_proof=False)
-
-
-def _check_python(problem: Problem, name: str, source: str) -> None:
-    try:
-        ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InputError(f"problem {problem.id}: {name}: expected Python source, got {type(error).__name__}: {error}") from None
 
 
 def _called(problem: Problem, place: int, made: Sequence[asserts.Call]) -> Input:

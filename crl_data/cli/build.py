@@ -1,0 +1,75 @@
+"""`crl-data build`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from crl_data.corpus.build import build, dry_run
+from crl_data.corpus.forecast import Forecast
+
+
+def run(recipe: Path, out: Path | None, store: Path | None, settings: list[str], limit: int | None, dry: bool, as_json: bool) -> None:
+    if dry:
+        found = dry_run(recipe, store=store, settings=settings, limit=limit)
+        print(json.dumps(_forecast(found), indent=2) if as_json else _forecast_text(found))
+        return
+    target = out or Path("build") / recipe.stem
+    manifest = build(recipe, target, store=store, settings=settings, limit=limit)
+    print(json.dumps(manifest, ensure_ascii=False) if as_json else summary(target, manifest))
+
+
+def summary(target: Path, manifest: dict[str, Any]) -> str:
+    """What was built, in a few lines."""
+    counts = manifest["counts"]
+    judged = counts["judgements"]
+    lines = [
+        f"problems    {counts['problems'].get('read', 0):>9,} read, {counts['problems']['kept']:,} kept",
+        *_reasons(counts["problems"]["set_aside"]),
+        f"candidates  {counts['candidates'].get('read', 0):>9,} read, {judged.get('judged', 0):,} judged: "
+        f"{judged.get('true', 0):,} True, {judged.get('false', 0):,} False, {judged.get('inconclusive', 0):,} inconclusive",
+        *_reasons(counts["candidates"]["dropped"]),
+    ]
+    if counts["bad_rows"]:
+        lines.append(f"bad rows    {counts['bad_rows']:>9,} skipped; listed in manifest.json")
+    for split, n in counts["records"].items():
+        lines.append(
+            f"{split:<10}  {n['records']:>9,} records: {n.get('solve', 0):,} solve, {n.get('critique', 0):,} critique "
+            f"({n.get('critique true', 0):,} True, {n.get('critique false', 0):,} False)"
+        )
+    lines += [f"            {n:>9,} critique records are missing: {why}" for why, n in counts["mix"]["shortfall"].items()]
+    if manifest["judge"]["backend"] == "none":
+        lines.append("judged without walls: the solutions could have tampered with these verdicts")
+    lines += ["", f"dataset     {target}/data", f"card        {target}/README.md", f"report      {target}/report/index.html"]
+    return "\n".join(lines)
+
+
+def _reasons(reasons: dict[str, int]) -> list[str]:
+    return [f"            {n:>9,} {reason}" for reason, n in reasons.items()]
+
+
+def _forecast(found: Forecast) -> dict[str, Any]:
+    return {
+        "counts": found.counts,
+        "solutions": found.solutions,
+        "tests": found.tests,
+        "jobs": found.jobs,
+        "judge_seconds": round(found.judge_seconds, 1),
+        "requests": found.requests,
+    }
+
+
+def _forecast_text(found: Forecast) -> str:
+    counts = found.counts
+    lines = [
+        f"problems    {counts['problems'].get('read', 0):>9,} read, {counts['problems']['kept']:,} kept (references are not run yet)",
+        *_reasons(counts["problems"]["set_aside"]),
+        f"tests       {counts['tests'].get('read', 0):>9,} read, {counts['tests'].get('kept', 0):,} kept",
+        f"candidates  {counts['candidates'].get('read', 0):>9,} read, {counts['candidates'].get('kept', 0):,} to be judged",
+        *_reasons(counts["candidates"]["dropped"]),
+        f"requests    {found.requests:>9,}",
+        f"judging     {found.judge_seconds:>9,.0f} s with {found.jobs} jobs, and the solutions' own running time: "
+        f"{found.solutions:,} solutions at {1000 * found.seconds_per_solution:.1f} ms, {found.tests:,} tests at {1000 * found.seconds_per_test:.2f} ms, measured now",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,95 @@
+"""`crl-data validate`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from crl_data.columns import JUDGEMENT, PROBLEM, RECORD, SOLUTION, Struct
+from crl_data.corpus.outputs import file_hash
+from crl_data.errors import InputError, RowError
+from crl_data.rows import make_problem, read_rows, row_faults
+from crl_data.problems import fault_of
+
+_SHOWN = 1000
+
+
+def run(path: Path, as_json: bool) -> None:
+    found = list(_of_directory(path) if path.is_dir() else _of_file(path))
+    if as_json:
+        print(json.dumps({"faults": found}, ensure_ascii=False))
+    else:
+        for line in found[:_SHOWN]:
+            print(line)
+        if len(found) > _SHOWN:
+            print(f"... and {len(found) - _SHOWN:,} more")
+    if found:
+        raise InputError(f"{path}: {len(found):,} faults")
+    if not as_json:
+        print(f"{path}: no fault")
+
+
+def _of_file(path: Path) -> Iterator[str]:
+    """Every fault of a file of problems or solutions; which of them it is, its first row says."""
+    columns: Struct | None = None
+    seen: set[tuple[str, ...]] = set()
+    number = 0
+    for row in read_rows(path):
+        number += 1
+        if isinstance(row, RowError):
+            yield str(row)
+            continue
+        if columns is None:
+            columns = _kind_of(row.cells)
+        found = row_faults(row, columns)
+        yield from map(str, found)
+        if found:
+            continue
+        name = tuple(str(row.cells.get(key)) for key in _KEYS[columns])
+        if name in seen:
+            yield str(RowError(row.place, "id", "an id that no row before it has", f"{name[-1]!r} again"))
+        seen.add(name)
+        if columns is PROBLEM:
+            fault = fault_of(make_problem(row.cells), row.cells.get("test_kind"))
+            if fault is not None:
+                yield str(RowError(row.place, fault.field, fault.expected, fault.came))
+        elif columns is SOLUTION and row.cells.get("code") is None and row.cells.get("response") is None:
+            yield str(RowError(row.place, "code", "code, or a response to take it from", "neither"))
+    if not number:
+        yield f"{path}: expected at least one row, got none"
+
+
+_KEYS = {PROBLEM: ("id",), SOLUTION: ("problem_id", "id"), JUDGEMENT: ("problem_id", "solution_id"), RECORD: ("id",)}
+
+
+def _kind_of(cells: dict[str, object]) -> Struct:
+    if "prompt" in cells and "kind" in cells:
+        return RECORD
+    if "outcomes" in cells:
+        return JUDGEMENT
+    return SOLUTION if "problem_id" in cells else PROBLEM
+
+
+def _of_directory(path: Path) -> Iterator[str]:
+    """Every fault of a built dataset: files that are missing or changed, rows that are not as their columns say."""
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        files = manifest["files"]
+    except (OSError, ValueError, KeyError):
+        raise InputError(f"{path}: expected a built dataset, got no manifest.json that can be read") from None
+    for name, told in files.items():
+        file = path / name
+        if not file.is_file():
+            yield f"{file}: expected a file, got none"
+        elif file_hash(file) != told["sha256"]:
+            yield f"{file}: expected the content that the manifest tells, got another"
+        elif name.startswith(("data/", "pool/", "problems")):
+            yield from _of_file(file)
+    problems: dict[str, str] = {}
+    for name in files:
+        if name.startswith("data/") and (path / name).is_file():
+            split = Path(name).name.partition("-")[0]
+            for row in read_rows(path / name):
+                if not isinstance(row, RowError) and problems.setdefault(row.cells["problem_id"], split) != split:
+                    yield f"{row.place}: problem_id: expected a problem of the split {split}, got one of {problems[row.cells['problem_id']]} too"

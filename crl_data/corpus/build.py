@@ -1,0 +1,172 @@
+"""The main job: problems -> candidates -> judgements -> records -> dataset, one stage after another.
+
+Everything that code was run for is in the store before it is used; everything else is made anew by every run, from the
+inputs and the recipe alone, so that a build that is killed and run again ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from crl_data.columns import CANDIDATE, JUDGEMENT, PROBLEM, Column, Scalar, Struct
+from crl_data.corpus import card, manifest
+from crl_data.corpus.assemble import Assembly
+from crl_data.corpus.forecast import Forecast, forecast
+from crl_data.corpus.gather import Gathering
+from crl_data.corpus.label import check_references, judge_candidates
+from crl_data.corpus.outputs import Directory
+from crl_data.corpus.recipe import Recipe, load_recipe
+from crl_data.corpus.select import token_counter
+from crl_data.corpus.stage import Stage
+from crl_data.corpus.store import Store
+from crl_data.corpus.tally import Tally
+from crl_data.errors import InputError, WorkError
+from crl_data.judging import Judge
+from crl_data.judging.canaries import Watch
+from crl_data.judging.reference import Reference
+from crl_data.prompts import load_template
+from crl_data.report import write_report
+from crl_data.rows import cells_of, write_parquet
+from crl_data.sandbox import Sandbox, open_sandbox
+
+_PROBLEMS = Struct((*PROBLEM.columns, Column("set_aside", Scalar(str))))
+_NO_RECORDS = "no problem is left to make a record of"
+
+
+def build(
+    recipe: str | Path,
+    out: str | Path | None = None,
+    *,
+    store: str | Path | None = None,
+    settings: Sequence[str] = (),
+    limit: int | None = None,
+    quiet: bool | None = None,
+) -> dict[str, Any]:
+    """Build a dataset from a recipe, and return its manifest.
+
+    out: the directory that it is left in; None: `build/<name of the recipe>`.
+    store: where findings are kept; None: in the directory. settings: `key=value` laid over the recipe.
+    limit: only the first so many problems. quiet: no progress; None: none where standard error is no terminal.
+    Running it again does no work twice. Raises `InputError` for a fault of the recipe or an input, `WorkError` otherwise.
+    """
+    path = Path(recipe)
+    loaded = load_recipe(path, settings)
+    target = Path(out) if out is not None else Path("build") / path.stem
+    with Directory(target) as directory, _catching(target):
+        run = _Run(loaded, path, limit, quiet)
+        return run.build(directory, Path(store) if store else directory.private / "store.sqlite")
+
+
+def dry_run(recipe: str | Path, *, store: str | Path | None = None, settings: Sequence[str] = (), limit: int | None = None, quiet: bool | None = None) -> Forecast:
+    """What a build would do: its counts after the filters, and a forecast of what judging costs. Leaves nothing behind."""
+    path = Path(recipe)
+    loaded = load_recipe(path, settings)
+    with tempfile.TemporaryDirectory(prefix="crl-dry-run-") as folder, _catching(Path(folder)):
+        run = _Run(loaded, path, limit, quiet)
+        return run.forecast(Path(folder), Path(store) if store else Path(folder) / "store.sqlite")
+
+
+@contextlib.contextmanager
+def _catching(target: Path) -> Iterator[None]:
+    """A full disk and the like, in one line."""
+    try:
+        yield
+    except OSError as error:
+        raise WorkError(f"{error.filename or target}: {error.strerror or error}") from None
+
+
+class _Run:
+    """One run of a recipe."""
+
+    def __init__(self, recipe: Recipe, path: Path, limit: int | None, quiet: bool | None) -> None:
+        self.recipe = recipe
+        self.path = path
+        self.limit = limit
+        self.quiet = quiet
+        self.tally = Tally()
+        self.count, self.tokenizer = token_counter(recipe.select.tokenizer)
+        self.solve = load_template("solve", recipe.prompts.solve, path.parent)
+        self.critique = load_template("critique", recipe.prompts.critique, path.parent)
+
+    def build(self, directory: Directory, store_path: Path) -> dict[str, Any]:
+        sandbox = open_sandbox(self.recipe.judge.sandbox, self.recipe.judge.libraries)
+        with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
+            self.gather(stage, store, sandbox)
+            with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store) as judge:
+                self.label(stage, judge)
+                return self.assemble(stage, judge, directory)
+
+    def forecast(self, folder: Path, store_path: Path) -> Forecast:
+        sandbox = open_sandbox(self.recipe.judge.sandbox, self.recipe.judge.libraries)
+        with contextlib.closing(Store(store_path)) as store, Stage(folder / "stage.sqlite") as stage:
+            self.gather(stage, store, sandbox)
+            with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy()) as judge:
+                return forecast(stage, judge, self.tally)
+
+    # --- stages -----------------------------------------------------------------------------------------------------------
+
+    def gather(self, stage: Stage, store: Store, sandbox: Sandbox) -> None:
+        with contextlib.ExitStack() as opened:
+            known: list[Reference] = []
+
+            def references() -> Reference:
+                if not known:
+                    known.append(opened.enter_context(Reference(sandbox, store.outputs)))
+                return known[0]
+
+            gathering = Gathering(self.recipe, self.path.parent, stage, self.tally, references, self.count, self.limit)
+            with self.progress("problems") as seen:
+                gathering.problems(seen)
+            with self.progress("candidates") as seen:
+                gathering.candidates(seen)
+
+    def label(self, stage: Stage, judge: Judge) -> None:
+        watch = Watch(judge)
+        watch.look()
+        with self.progress("references", stage.count("problems", "set_aside is null")) as seen:
+            check_references(stage, judge, watch, seen)
+        with self.progress("judging", stage.count_candidates()) as seen:
+            judge_candidates(stage, judge, watch, self.tally, seen)
+        self.tally.judgements["canary rounds"] = watch.rounds
+
+    def assemble(self, stage: Stage, judge: Judge, directory: Directory) -> dict[str, Any]:
+        self.finish_counts(stage)
+        if not self.tally.problems["kept"]:
+            reasons = ", ".join(f"{n} x {reason}" for reason, n in self.tally.problems_set_aside.items())
+            raise InputError(f"{self.path}: {_NO_RECORDS} ({reasons or 'none was read'})")
+        assembly = Assembly(self.recipe, stage, judge, self.tally, self.solve, self.critique)
+        new = directory.new
+        write_parquet(new / "problems.parquet", _PROBLEMS, lambda: ({**cells_of(p), "set_aside": why} for p, why in stage.problems(kept_only=False)))
+        write_parquet(new / "candidates.parquet", CANDIDATE, lambda: ({**cells_of(c), "dropped": why} for _, c, why in stage.candidates(kept_only=False)))
+        write_parquet(new / "judgements.parquet", JUDGEMENT, stage.judgements)
+        assembly.write_pool(directory)
+        mixed = assembly.mixed()
+        assembly.write_data(directory, mixed)
+        self.tally.mix = {"critiques wanted": mixed.wanted, "shortfall": mixed.shortfall}
+        made = manifest.make(self.recipe, self.path, self.limit, self.tally, self.tokenizer, judge, (self.solve, self.critique), stage, new)
+        directory.write_text("README.md", card.render(made))
+        write_report(new, made)
+        directory.write_text("manifest.json", json.dumps(made, indent=2, ensure_ascii=False) + "\n")
+        directory.publish(last="manifest.json")
+        return made
+
+    def finish_counts(self, stage: Stage) -> None:
+        for name, reason in stage.set_aside_problems():
+            self.tally.set_problem_aside(name, reason)
+        self.tally.problems["kept"] = stage.count("problems", "set_aside is null")
+        self.tally.candidates["kept"] = stage.count_candidates()
+        self.tally.candidates_dropped.update(stage.counts("candidates", "dropped"))
+
+    @contextlib.contextmanager
+    def progress(self, what: str, total: int | None = None) -> Iterator[Callable[[], object]]:
+        disable = True if self.quiet else None  # None: where standard error is no terminal
+        with tqdm(desc=what, total=total, disable=disable, unit="", leave=False) as bar:
+            yield bar.update
+

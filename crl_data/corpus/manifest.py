@@ -1,0 +1,82 @@
+"""The manifest: what a dataset was made from, how, and what was counted on the way. No times, no paths of the machine."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import crl_data
+from crl_data.columns import SCHEMA_VERSION
+from crl_data.corpus.outputs import file_hash
+from crl_data.corpus.recipe import Recipe
+from crl_data.corpus.stage import Stage
+from crl_data.corpus.tally import LISTED, Tally
+from crl_data.importers import find_files
+from crl_data.judging import JUDGE_VERSION, Judge
+from crl_data.prompts import Template
+from crl_data.rows import cells_of
+
+
+def make(
+    recipe: Recipe,
+    path: Path,
+    limit: int | None,
+    tally: Tally,
+    tokenizer: str,
+    judge: Judge,
+    templates: Sequence[Template],
+    stage: Stage,
+    new: Path,
+) -> dict[str, Any]:
+    """The manifest of a dataset that lies, all but the manifest, the card and the report, in the folder `new`."""
+    sandbox = judge.sandbox
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "crl_data": crl_data.__version__,
+        "name": path.stem,
+        "recipe": _without_paths(recipe.model_dump(mode="json")),
+        "limit": limit,
+        "inputs": _inputs(recipe, path.parent),
+        "sources": _sources(stage),
+        "prompts": {template.kind: template.label for template in templates},
+        "test_length": tokenizer,
+        "judge": {
+            "version": JUDGE_VERSION,
+            "backend": sandbox.backend,
+            "walls": list(sandbox.walls),
+            "missing_walls": sandbox.missing,
+            "runtime": sandbox.runtime,
+        },
+        "counts": tally.as_dict(),
+        "set_aside": tally.set_aside,
+        "bad_rows": tally.bad_rows,
+        "lists_are_cut_at": LISTED,
+        "files": {str(file.relative_to(new)): {"sha256": file_hash(file), "bytes": file.stat().st_size} for file in sorted(new.rglob("*.parquet"))},
+    }
+
+
+def _inputs(recipe: Recipe, base: Path) -> list[dict[str, Any]]:
+    named = [(source.format, source.files) for source in recipe.problems]
+    named += [(source.format, source.path) for source in recipe.candidates if source.sampler == "recorded"]
+    return [
+        {"format": form, "name": file.name, "sha256": file_hash(file), "bytes": file.stat().st_size}
+        for form, files in named
+        for file in find_files(files, base)
+    ]
+
+
+def _sources(stage: Stage) -> list[dict[str, Any]]:
+    """Where the kept problems came from, with their licences."""
+    found = Counter(tuple(cells_of(problem.source).items()) for problem, _ in stage.problems())
+    return [{**dict(source), "problems": count} for source, count in sorted(found.items())]
+
+
+def _without_paths(value: Any) -> Any:
+    """Absolute paths cut down to their names: where files lay on a machine is nobody's business."""
+    if isinstance(value, dict):
+        return {key: _without_paths(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(item) for item in value]
+    return Path(value).name if isinstance(value, str) and value.startswith("/") else value

@@ -1,0 +1,253 @@
+"""A recipe: what a dataset is built from and how. Every key, with its default; docs/recipes.md says the same in words.
+
+A key that is not known is an error that names the nearest known one. Paths are relative to the recipe's folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from crl_data.errors import InputError
+from crl_data.importers import PROBLEM_FORMATS, SOLUTION_FORMATS
+from crl_data.judging.policy import Isolation, Policy, Timeouts
+from crl_data.responses import Extraction
+from crl_data.rows import MAX_FIELD_MB
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class ProblemSource(_Part):
+    """Where problems come from: Problem rows at `path`, or `format` and `source` of an importer."""
+
+    path: str | None = None
+    format: str = "problems"
+    source: str | None = None
+    limit: Annotated[int, Field(ge=1)] | None = None
+
+    @property
+    def files(self) -> str:
+        return self.path or self.source or ""
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return _one_of(value, PROBLEM_FORMATS)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> ProblemSource:
+        if (self.path is None) == (self.source is None):
+            raise ValueError("either path (Problem rows) or format and source")
+        if self.path is not None and self.format != "problems":
+            raise ValueError("source, and not path, beside a format")
+        return self
+
+
+class Recorded(_Part):
+    """Solutions that were written before: Solution rows, or a named format of recorded answers."""
+
+    sampler: Literal["recorded"]
+    path: str
+    format: str = "solutions"
+    extract: Extraction = Extraction.LAST_BLOCK
+
+    @field_validator("format")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return _one_of(value, SOLUTION_FORMATS)
+
+
+class Mutants(_Part):
+    """Small semantic edits of each problem's reference."""
+
+    sampler: Literal["mutants"]
+    per_problem: Annotated[int, Field(ge=1)] = 8
+
+
+CandidateSource = Annotated[Recorded | Mutants, Field(discriminator="sampler")]
+
+
+class Select(_Part):
+    """Which tests are kept. Defaults are the paper's."""
+
+    max_test_tokens: Annotated[int, Field(ge=1)] | None = 200
+    max_tests: Annotated[int, Field(ge=1)] | None = 30
+    tokenizer: str | None = None
+
+
+class JudgeSettings(_Part):
+    """How verdicts are drawn; see `judging.Policy`."""
+
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
+    timeouts: Timeouts = Timeouts.AUTO
+    max_timeouts: Annotated[int, Field(ge=1)] = 2
+    early_stop: bool = False
+    isolation: Isolation = Isolation.BATCH
+    sandbox: Literal["auto", "local", "docker", "none"] = "auto"
+    libraries: tuple[str, ...] = ("numpy",)
+    time_limit_s: Annotated[float, Field(gt=0)] | None = None
+    memory_limit_mb: Annotated[float, Field(gt=0)] = 1024.0
+    jobs: Annotated[int, Field(ge=1)] | None = None
+
+    def policy(self) -> Policy:
+        settings = self.model_dump(exclude={"sandbox", "jobs"})
+        return Policy(**settings)
+
+
+class Mix(_Part):
+    """How critique and solve records are mixed."""
+
+    critique_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    pick: Literal["random", "first", "near_miss", "one_true_one_false"] = "random"
+    balance: Annotated[float, Field(gt=0, lt=1)] | None = None
+    per_problem: Annotated[int, Field(ge=1)] = 1
+
+
+class Prompts(_Part):
+    """Which templates the prompts are made with: a name, or a Jinja file."""
+
+    solve: str = "default"
+    critique: str = "default"
+
+
+class Split(_Part):
+    test_share: Annotated[float, Field(ge=0, lt=1)] = 0.05
+
+
+class Recipe(_Part):
+    """The whole of it."""
+
+    problems: Annotated[tuple[ProblemSource, ...], Field(min_length=1)]
+    candidates: tuple[CandidateSource, ...] = ()
+    select: Select = Select()
+    judge: JudgeSettings = JudgeSettings()
+    mix: Mix = Mix()
+    prompts: Prompts = Prompts()
+    split: Split = Split()
+    on_bad_rows: Literal["error", "skip"] = "error"
+    max_field_mb: Annotated[int, Field(ge=1, le=1024)] = MAX_FIELD_MB
+    engine: Literal["local"] = "local"
+    seed: int = 0
+
+
+def _one_of(value: str, known: Any) -> str:
+    if value not in known:
+        raise ValueError(f"one of {', '.join(known)}")
+    return value
+
+
+# --- reading ------------------------------------------------------------------------------------------------------------------------
+
+
+def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
+    """Read a recipe, with `key=value` settings laid over it. Raises `InputError` that names the key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror if isinstance(error, OSError) else error}") from None
+    try:
+        raw = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise InputError(f"{path}: expected a mapping with the key `problems`, got {type(raw).__name__}")
+    for setting in settings:
+        _lay_over(raw, setting)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        raise InputError(f"{path}{_line_of(text, error)}: {_message(error)}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, and 1e-3 is a number."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"), list("-+0123456789.")
+)
+
+
+def _lay_over(raw: dict[str, Any], setting: str) -> None:
+    """Set one key, as in `judge.threshold=1.0` or `problems.0.limit=5`; the value is YAML."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise InputError(f"--set {setting}: expected key=value, as in judge.threshold=0.9")
+    try:
+        value = yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError:
+        raise InputError(f"--set {setting}: expected YAML after the equals sign, got {text!r}") from None
+    place: Any = raw
+    *path, last = key.split(".")
+    for part in path:
+        if isinstance(place, list) and part.isdigit() and int(part) < len(place):
+            place = place[int(part)]
+        elif isinstance(place, dict):
+            place = place.setdefault(part, {})
+        else:
+            raise InputError(f"--set {setting}: there is no {part!r} in the recipe")
+    if isinstance(place, list) and last.isdigit() and int(last) < len(place):
+        place[int(last)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise InputError(f"--set {setting}: there is no {last!r} in the recipe")
+
+
+def _message(error: ValidationError) -> str:
+    """The first fault: the key, what was expected, what came, and for an unknown key the nearest known one."""
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    place = [part for part in first["loc"] if part not in ("recorded", "mutants")]
+    key = ".".join(str(part) for part in place)
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(first["loc"][:-1])
+        near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0)
+        return f"{key}: no such key; did you mean {near[0]!r}? (known here: {', '.join(known)})" if near else f"{key}: no such key"
+    if first["type"] == "missing":
+        return f"{key}: expected a value, got nothing"
+    wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    came = first.get("input")
+    return f"{key}: expected {wanted}, got {came!r}"[:400]
+
+
+def _known_keys(place: tuple[int | str, ...]) -> list[str]:
+    """The keys that are known at a place of the recipe."""
+    model: Any = Recipe
+    for part in place:
+        if isinstance(part, int):
+            continue
+        if part in ("recorded", "mutants"):
+            model = {"recorded": Recorded, "mutants": Mutants}[part]
+        elif model in (Recorded, Mutants):
+            continue
+        else:
+            kind = model.model_fields[part].annotation
+            parts = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, BaseModel)]
+            model = parts[0] if parts else model
+    return list(model.model_fields)
+
+
+def _line_of(text: str, error: ValidationError) -> str:
+    """The line of the recipe on which the first faulty key stands, if it can be found by its name."""
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    names = [str(part) for part in first["loc"] if isinstance(part, str)]
+    for name in reversed(names):
+        for number, line in enumerate(text.splitlines(), 1):
+            if re.search(rf"(?<![\w.]){re.escape(name)}\s*:", line):
+                return f":{number}"
+    return ""

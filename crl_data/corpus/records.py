@@ -1,0 +1,134 @@
+"""Records: the rows that are trained on, made of a problem, a candidate and a judgement; and read back.
+
+A record alone suffices to judge again: what its tests need of the reference stands in `test_setup`, and where the time
+limit came from in `judge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from crl_data.errors import InputError
+from crl_data.judging import Prepared
+from crl_data.judging.limits import Calibration
+from crl_data.prompts import Template
+from crl_data.rows import Row, make_problem, make_sampler, read_rows
+from crl_data.types import JudgeInfo, Judgement, Problem, Record, Solution, Source, Test, TestKind
+
+SOLVE, CRITIQUE = "solve", "critique"
+_OF_PROBLEM = ("question", "test_kind", "tests", "entry_point", "checker", "starter_code", "source")
+
+
+def solve_record(prepared: Prepared, info: JudgeInfo, template: Template) -> Record:
+    """A record that asks for a solution; its reward is what the judge finds out then."""
+    problem = prepared.plan.problem
+    return Record(
+        id=record_id(SOLVE, problem.id),
+        kind=SOLVE,
+        prompt=template.messages(problem),
+        prompt_template=template.label,
+        solution=None,
+        solution_id=None,
+        verdict=None,
+        pass_rate=None,
+        label_source="executed",
+        sampler=None,
+        **_shared(prepared, info),
+    )
+
+
+def critique_record(prepared: Prepared, info: JudgeInfo, template: Template, candidate: Solution, judgement: Judgement) -> Record:
+    """A record that shows a solution and asks whether it is correct; its reward is for saying the verdict."""
+    problem = prepared.plan.problem
+    assert candidate.code is not None and judgement.verdict is not None
+    return Record(
+        id=record_id(CRITIQUE, problem.id, candidate.id),
+        kind=CRITIQUE,
+        prompt=template.messages(problem, candidate.code),
+        prompt_template=template.label,
+        solution=candidate.code,
+        solution_id=candidate.id,
+        verdict=judgement.verdict,
+        pass_rate=judgement.pass_rate,
+        label_source="executed",
+        sampler=candidate.sampler,
+        **_shared(prepared, info),
+    )
+
+
+def record_id(*parts: str) -> str:
+    """The id of a record: kind, problem and solution, with nothing that could be read two ways."""
+    return ":".join(part.replace("%", "%25").replace(":", "%3A") for part in parts)
+
+
+def _shared(prepared: Prepared, info: JudgeInfo) -> dict[str, Any]:
+    problem = prepared.plan.problem
+    beside = prepared.plan.mode == "beside"
+    return {
+        "problem_id": problem.id,
+        "test_setup": prepared.plan.prelude if beside else problem.test_setup,
+        "time_limit_s": prepared.limits.cpu_s,
+        "memory_limit_mb": prepared.limits.memory_mb,
+        "judge": info,
+        **{name: getattr(problem, name) for name in _OF_PROBLEM},
+    }
+
+
+# --- reading ------------------------------------------------------------------------------------------------------------------------
+
+
+def load_records(path: str | Path, split: str | None = None) -> Iterator[Record]:
+    """The records of a built dataset, one after another; of one split, or of all.
+
+    path: the build directory. Raises `InputError` where there are none.
+    """
+    files = sorted((Path(path) / "data").glob(f"{split or '*'}-*.parquet"))
+    if not files:
+        raise InputError(f"{path}: expected a built dataset, got no data/{split or '*'}-*.parquet")
+    for file in files:
+        for row in read_rows(file):
+            assert isinstance(row, Row)
+            yield make_record(row.cells)
+
+
+def find_record(path: str | Path, name: str) -> Record:
+    """The record of an id, in the data of a build or in its pool. Raises `InputError` where there is none."""
+    for folder in ("data", "pool"):
+        for file in sorted((Path(path) / folder).glob("*.parquet")):
+            for row in read_rows(file):
+                assert isinstance(row, Row)
+                if row.cells["id"] == name:
+                    return make_record(row.cells)
+    if not (Path(path) / "manifest.json").is_file():
+        raise InputError(f"{path}: expected a built dataset, got no manifest.json")
+    raise InputError(f"{path}: no record is called {name!r}; ids look like {record_id(CRITIQUE, 'PROBLEM', 'SOLUTION')}")
+
+
+def make_record(cells: dict[str, Any]) -> Record:
+    """A record of the cells of a row."""
+    known = {name: cells.get(name) for name in Record.__dataclass_fields__}
+    known["prompt"] = tuple(cells["prompt"])
+    known["test_kind"] = TestKind(cells["test_kind"])
+    known["tests"] = tuple(Test(input=test["input"], expected=test.get("expected") or "") for test in cells["tests"])
+    known["source"] = Source(**(cells.get("source") or {}))
+    known["sampler"] = make_sampler(cells["sampler"]) if cells.get("sampler") else None
+    judge = cells.get("judge")
+    known["judge"] = JudgeInfo(**{**judge, "walls": tuple(judge["walls"] or ())}) if judge else None
+    return Record(**known)
+
+
+def as_problem(record: Record) -> Problem:
+    """The problem that a record carries, ready to be judged again."""
+    return make_problem({"id": record.problem_id, **{name: getattr(record, name) for name in _CARRIED}} | {"tests": [vars(test) for test in record.tests], "source": vars(record.source)})
+
+
+_CARRIED = ("question", "test_kind", "entry_point", "test_setup", "checker", "starter_code", "time_limit_s", "memory_limit_mb")
+
+
+def calibration_of(record: Record) -> Calibration:
+    """What is known of the reference of a record's problem without running it: where its time limit came from."""
+    from_reference = record.judge is not None and record.judge.limit_from == "reference"
+    beside = record.judge is not None and not record.judge.tamper_proof
+    return Calibration(reference_cpu_s=0.0 if from_reference else None, fault="", beside=beside)

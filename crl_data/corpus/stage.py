@@ -1,0 +1,156 @@
+"""What a build is working on, on disk instead of in memory: problems and candidates by place and by id.
+
+A SQLite file of its own that is made anew by every run and thrown away at its end; what must last is in the store.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from crl_data.errors import WorkError
+from crl_data.rows import cells_of, make_problem, make_solution
+from crl_data.types import Problem, Solution
+
+_TABLES = """
+create table problems (place integer primary key, id text unique, entry_point text, cells text, set_aside text);
+create table candidates (
+    place integer primary key, problem text, id text, cells text, dropped text, judgement text, verdict integer, pass_rate real,
+    unique (problem, id)
+);
+"""
+
+
+class Duplicate(Exception):
+    """There is a row with this id already."""
+
+
+class Stage:
+    """A staging file; a context manager, for one thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._clear()
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("pragma journal_mode = off")
+            self._db.execute("pragma synchronous = off")
+            self._db.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise WorkError(f"{path}: cannot be written: {error}") from None
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+        self._clear()
+
+    def _clear(self) -> None:
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+
+    def _run(self, query: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(query, values)
+        except sqlite3.IntegrityError:
+            raise Duplicate from None
+        except sqlite3.Error as error:
+            raise WorkError(f"{self.path}: cannot be written: {error}") from None
+
+    # --- problems ---------------------------------------------------------------------------------------------------------
+
+    def add_problem(self, problem: Problem, set_aside: str | None = None) -> None:
+        """Raises `Duplicate` where the id is taken."""
+        cells = json.dumps(cells_of(problem), ensure_ascii=False)
+        self._run("insert into problems (id, entry_point, cells, set_aside) values (?, ?, ?, ?)", (problem.id, problem.entry_point, cells, set_aside))
+
+    def add_absent(self, name: str, reason: str) -> None:
+        """A row that makes no problem of ours; only its id is known."""
+        self._run("insert into problems (id, set_aside) values (?, ?)", (name, reason))
+
+    def set_aside(self, name: str, reason: str) -> None:
+        self._run("update problems set set_aside = ? where id = ?", (reason, name))
+
+    def problem(self, name: str) -> Problem | None:
+        """The problem of an id, set aside or not; None where there is none, or only its id is known."""
+        row = self._run("select cells from problems where id = ?", (name,)).fetchone()
+        return make_problem(json.loads(row[0])) if row and row[0] else None
+
+    def status(self, name: str) -> tuple[bool, str | None]:
+        """Whether there is a row with this id, and why it was set aside (None: it was not)."""
+        row = self._run("select set_aside from problems where id = ?", (name,)).fetchone()
+        return (True, row[0]) if row else (False, None)
+
+    def problems(self, kept_only: bool = True) -> Iterator[tuple[Problem, str | None]]:
+        """Problems in order, and why each was set aside."""
+        where = "where set_aside is null" if kept_only else "where cells is not null"
+        for cells, reason in self._run(f"select cells, set_aside from problems {where} order by place"):
+            yield make_problem(json.loads(cells)), reason
+
+    def entry_points(self) -> dict[str, str]:
+        """The problem of each entry point, where only one has it."""
+        query = "select entry_point, min(id) from problems where entry_point is not null group by entry_point having count(*) = 1"
+        return dict(self._run(query).fetchall())
+
+    def set_aside_problems(self) -> Iterator[tuple[str, str]]:
+        yield from self._run("select id, set_aside from problems where set_aside is not null order by place")
+
+    # --- candidates -------------------------------------------------------------------------------------------------------
+
+    def add_candidate(self, candidate: Solution, dropped: str | None) -> None:
+        """Raises `Duplicate` where the problem has a candidate of this id."""
+        cells = json.dumps(cells_of(candidate), ensure_ascii=False)
+        values = (candidate.problem_id, candidate.id, cells, dropped)
+        self._run("insert into candidates (problem, id, cells, dropped) values (?, ?, ?, ?)", values)
+
+    def drop_candidates_of_set_aside(self, reason: str) -> None:
+        query = "update candidates set dropped = ? where dropped is null and problem in (select id from problems where set_aside is not null)"
+        self._run(query, (reason,))
+
+    def candidates(self, kept_only: bool = True) -> Iterator[tuple[int, Solution, str | None]]:
+        """Candidates by problem, in the order of both: place, candidate, why it was dropped."""
+        where = "where c.dropped is null and p.set_aside is null" if kept_only else ""
+        query = f"select c.place, c.cells, c.dropped from candidates c join problems p on p.id = c.problem {where} order by p.place, c.place"
+        for place, cells, dropped in self._run(query):
+            yield place, make_solution(json.loads(cells)), dropped
+
+    def count_candidates(self) -> int:
+        query = "select count(*) from candidates c join problems p on p.id = c.problem where c.dropped is null and p.set_aside is null"
+        return int(self._run(query).fetchone()[0])
+
+    def count(self, table: str, condition: str) -> int:
+        return int(self._run(f"select count(*) from {table} where {condition}").fetchone()[0])
+
+    def judged(self, place: int, judgement: dict[str, Any]) -> None:
+        verdict = judgement["verdict"]
+        values = (json.dumps(judgement, ensure_ascii=False), None if verdict is None else int(verdict), judgement["pass_rate"], place)
+        self._run("update candidates set judgement = ?, verdict = ?, pass_rate = ? where place = ?", values)
+
+    def judgements(self) -> Iterator[dict[str, Any]]:
+        query = "select c.judgement from candidates c join problems p on p.id = c.problem where c.judgement is not null order by p.place, c.place"
+        for (text,) in self._run(query):
+            yield json.loads(text)
+
+    def decided(self, problem: str | None = None) -> Iterator[tuple[int, str, str, bool, float | None]]:
+        """Candidates with a verdict: place, problem, id, verdict, pass rate; by problem."""
+        where = "and c.problem = ?" if problem is not None else ""
+        query = (
+            "select c.place, c.problem, c.id, c.verdict, c.pass_rate from candidates c join problems p on p.id = c.problem "
+            f"where c.verdict is not null {where} order by p.place, c.place"
+        )
+        for place, name, candidate, verdict, rate in self._run(query, (problem,) if problem is not None else ()):
+            yield place, name, candidate, bool(verdict), rate
+
+    def candidate(self, place: int) -> tuple[Solution, dict[str, Any]]:
+        """A judged candidate and its judgement."""
+        cells, judgement = self._run("select cells, judgement from candidates where place = ?", (place,)).fetchone()
+        return make_solution(json.loads(cells)), json.loads(judgement)
+
+    def counts(self, table: str, column: str) -> dict[str, int]:
+        """How many rows have each reason to be set aside or dropped."""
+        query = f"select {column}, count(*) from {table} where {column} is not null group by {column} order by count(*) desc, {column}"
+        return dict(self._run(query).fetchall())

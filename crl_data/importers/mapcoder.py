@@ -1,0 +1,78 @@
+"""APPS problems with recorded answers, as MapCoder published them (Md-Ashraful-Pramanik/MapCoder, MIT; APPS: MIT).
+
+Rows of task_id, description, test_list [{input, output: [accepted, ...]}], starter_code and, as recorded solutions,
+responses. The same problem stands in several files, one for each model and way of asking; it is taken once. Problems with
+starter code are to be called as functions, but their inputs are lines of text whose types the source does not give: set
+aside, since an encoding is never guessed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from crl_data.errors import RowError
+from crl_data.importers import SetAside, Tools, items, text
+from crl_data.rows import Row
+from crl_data.types import Problem, Sampler, Solution, Source, Test, TestKind
+
+SOURCE = Source(
+    dataset="codeparrot/apps",
+    revision="MapCoder 0027da71030b441cca2bc6f95def86b9aa5c7dea",
+    license="mit",
+    url="https://github.com/Md-Ashraful-Pramanik/MapCoder",
+)
+
+
+def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
+    seen: dict[str, str] = {}
+    for row in tools.rows(files):
+        name = f"apps/{row.cells.get('task_id')}"
+        content = json.dumps([row.cells.get("description"), row.cells.get("test_list")])
+        if name in seen:
+            if seen[name] != content:
+                tools.bad_row(RowError(row.place, "task_id", "the same problem as in the row before with this id", "another"))
+            continue
+        seen[name] = content
+        try:
+            yield problem(row, name)
+        except RowError as error:
+            tools.bad_row(error)
+
+
+def problem(row: Row, name: str) -> Problem | SetAside:
+    if text(row, "starter_code").strip():
+        return SetAside(id=name, reason="call-based: its inputs are lines of text whose types the source does not give")
+    tests = []
+    for place, case in enumerate(items(row, "test_list")):
+        accepted = case.get("output") if isinstance(case, dict) else None
+        if not isinstance(accepted, list) or not accepted or not all(isinstance(one, str) for one in accepted):
+            raise RowError(row.place, f"test_list[{place}].output", "a list of accepted texts", repr(accepted)[:60])
+        if len(accepted) > 1:
+            return SetAside(id=name, reason="several outputs are accepted, and no rule says which")
+        tests.append(Test(input=case["input"], expected=accepted[0]))
+    return Problem(
+        id=name,
+        question=text(row, "description"),
+        test_kind=TestKind.STDIN,
+        tests=tuple(tests),
+        public_tests=min(len(items(row, "sample_io")), len(tests)) if row.cells.get("sample_io") else None,
+        source=SOURCE,
+        extra={"difficulty": row.cells.get("difficulty")},
+    )
+
+
+def read_solutions(files: Sequence[Path], tools: Tools, problems: Mapping[str, str]) -> Iterator[Solution]:
+    """Each recorded response; the model and the way it was asked are in the name of the file."""
+    for path in files:
+        model, _, way = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("-APPS-Python3-0-1").rpartition("-")
+        for row in tools.rows([path]):
+            for number, response in enumerate(items(row, "responses")):
+                yield Solution(
+                    problem_id=f"apps/{row.cells.get('task_id')}",
+                    id=f"{model}-{way}/{row.cells.get('task_id')}/{number}",
+                    response=response if isinstance(response, str) else "",
+                    sampler=Sampler(name="recorded", model=model, detail=json.dumps({"asked": way})),
+                    extra={"solved_at_source": row.cells.get("is_solved")},
+                )

@@ -1,0 +1,65 @@
+"""MBPP (google-research, CC-BY-4.0): rows of text, code, task_id, test_setup_code, test_list. One test an assert.
+
+The entry point is the one function of the reference that the asserts call; where they call several, all names come from
+the solution.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from crl_data.errors import RowError
+from crl_data.importers import SetAside, Tools, items, text
+from crl_data.rows import Row
+from crl_data.types import Problem, Source, Test, TestKind
+
+SOURCE = Source(
+    dataset="google-research/mbpp",
+    revision="2f9fd85927c669dae3c0fbb2d607274023af243e",
+    license="cc-by-4.0",
+    url="https://github.com/google-research/google-research/tree/master/mbpp",
+)
+
+
+def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
+    for row in tools.rows(files):
+        try:
+            yield problem(row)
+        except RowError as error:
+            tools.bad_row(error)
+
+
+def problem(row: Row) -> Problem:
+    tests = [test for test in items(row, "test_list") if isinstance(test, str)]
+    reference = text(row, "code").replace("\r\n", "\n")
+    try:
+        entry = entry_point(tests, reference)
+    except SyntaxError as error:
+        raise RowError(row.place, "test_list", "Python source", str(error)) from None
+    examples = "\n".join(tests[:1])
+    return Problem(
+        id=f"MBPP/{row.cells.get('task_id')}",
+        question=f"{text(row, 'text').strip()}\n\nYour code should satisfy this test:\n{examples}\n",
+        test_kind=TestKind.ASSERT,
+        tests=tuple(Test(input=test.replace("\r\n", "\n").strip()) for test in tests),
+        public_tests=1,
+        entry_point=entry,
+        test_setup=text(row, "test_setup_code").replace("\r\n", "\n") or None,
+        reference=reference,
+        source=SOURCE,
+    )
+
+
+def entry_point(tests: Sequence[str], reference: str) -> str | None:
+    """The one function of the reference that the tests call, or None. Raises `SyntaxError`."""
+    called = {
+        node.func.id
+        for test in tests
+        for node in ast.walk(ast.parse(test))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    defined = {node.name for node in ast.parse(reference).body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    found = called & defined
+    return found.pop() if len(found) == 1 else None

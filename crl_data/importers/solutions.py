@@ -1,0 +1,19 @@
+"""Solution rows as they are: contract 1 of the design, docs/data-format.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from crl_data.errors import RowError
+from crl_data.importers import Tools
+from crl_data.rows import solution_of
+from crl_data.types import Solution
+
+
+def read_solutions(files: Sequence[Path], tools: Tools, problems: Mapping[str, str]) -> Iterator[Solution]:
+    for row in tools.rows(files):
+        try:
+            yield solution_of(row, tools.max_field_mb)
+        except RowError as error:
+            tools.bad_row(error)

@@ -1,0 +1,48 @@
+"""Plain values as Python source and as JSON: which of the two can hold a value exactly."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+
+def literal(value: Any) -> str:
+    """Python source whose value is `value`. Raises `ValueError` for what is no plain value."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float('{value}')"
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 1 << 13000:
+        return hex(value)  # longer than Python reads in decimal
+    if value is None or isinstance(value, bool | int | float | str | bytes):
+        return repr(value)
+    if isinstance(value, complex):
+        return f"complex({literal(value.real)}, {literal(value.imag)})"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    if isinstance(value, tuple):
+        return "(" + ", ".join(map(literal, value)) + ("," if len(value) == 1 else "") + ")"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, set):
+        return "{" + ", ".join(map(literal, sorted(value, key=repr))) + "}" if value else "set()"
+    if isinstance(value, frozenset):
+        return "frozenset({" + ", ".join(map(literal, sorted(value, key=repr))) + "})" if value else "frozenset()"
+    raise ValueError(f"a value of type {type(value).__name__} has no literal")
+
+
+def survives_json(value: Any) -> bool:
+    """Whether JSON gives back exactly this value, with the same types at every depth."""
+    try:
+        return _same(value, json.loads(json.dumps(value, allow_nan=False)))
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _same(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(_same(value, other[key]) for key, value in one.items())
+    return bool(one == other)

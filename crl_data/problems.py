@@ -1,0 +1,89 @@
+"""What makes a row a problem, beyond the types of its columns. Pure: nothing is run, nothing is read."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any
+
+from crl_data.columns import Fault, describe
+from crl_data.compare import output_rule
+from crl_data.types import Problem, TestKind
+
+
+def fault_of(problem: Problem, kind: Any = None) -> Fault | None:
+    """The first thing about a problem that cannot be right, or None."""
+    if problem.test_kind not in frozenset(TestKind):
+        return Fault("test_kind", "one of " + ", ".join(TestKind), describe(kind or problem.test_kind))
+    if not problem.id:
+        return Fault("id", "a name", "an empty string")
+    if not problem.tests:
+        return Fault("tests", "at least one test", "none")
+    if problem.public_tests is not None and not 0 <= problem.public_tests <= len(problem.tests):
+        return Fault("public_tests", f"a number from 0 to {len(problem.tests)}", str(problem.public_tests))
+    for name in ("time_limit_s", "memory_limit_mb"):
+        value = getattr(problem, name)
+        if value is not None and not 0 < value < 1e6:
+            return Fault(name, "a number above 0", str(value))
+    return _FAULTS[problem.test_kind](problem)
+
+
+def is_source(checker: str | None) -> bool:
+    """Whether a checker is Python source, and not the name of a rule."""
+    return checker is not None and "\n" in checker
+
+
+def _stdin(problem: Problem) -> Fault | None:
+    if is_source(problem.checker):
+        return _python("checker", problem.checker or "")
+    try:
+        output_rule(problem.checker)
+    except ValueError as error:
+        return Fault("checker", str(error), describe(problem.checker))
+    return None
+
+
+def _function(problem: Problem) -> Fault | None:
+    if not is_entry_point(problem.entry_point):
+        return Fault("entry_point", "the function under test, `name` or `Class.method`", describe(problem.entry_point))
+    for place, test in enumerate(problem.tests):
+        for name, text in (("input", test.input), ("expected", test.expected)):
+            try:
+                value = json.loads(text)
+            except (ValueError, RecursionError) as error:
+                return Fault(f"tests[{place}].{name}", "JSON", f"{describe(text)} ({error})")
+            if name == "input" and not isinstance(value, list):
+                return Fault(f"tests[{place}].input", "a JSON array of arguments", describe(value))
+    return None
+
+
+def is_entry_point(name: str | None) -> bool:
+    """Whether a name is `name` or `Class.method`."""
+    parts = (name or "").split(".")
+    return 1 <= len(parts) <= 2 and all(part.isidentifier() for part in parts)
+
+
+def _assert(problem: Problem) -> Fault | None:
+    if problem.entry_point is not None and not is_entry_point(problem.entry_point):
+        return Fault("entry_point", "`name`, `Class.method` or null", describe(problem.entry_point))
+    fault = _python("test_setup", problem.test_setup or "")
+    for place, test in enumerate(problem.tests):
+        fault = fault or _python(f"tests[{place}].input", test.input)
+    return fault
+
+
+def _pytest(problem: Problem) -> Fault | None:
+    if not (problem.test_setup or "").strip():
+        return Fault("test_setup", "the source of a test module", "nothing")
+    return _python("test_setup", problem.test_setup or "")
+
+
+def _python(field: str, source: str) -> Fault | None:
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return Fault(field, "Python source", f"{describe(source)} ({type(error).__name__}: {error})")
+    return None
+
+
+_FAULTS = {TestKind.STDIN: _stdin, TestKind.FUNCTION: _function, TestKind.ASSERT: _assert, TestKind.PYTEST: _pytest}

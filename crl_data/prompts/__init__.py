@@ -1,0 +1,76 @@
+"""The prompts of records: templates in one place, by name and hash.
+
+Two kinds: `solve` (write a solution) and `critique` (judge one, and conclude with `\\conclusion{T}` or `\\conclusion{F}`).
+A template is a Jinja text with the variables question, test_kind, entry_point, starter_code, examples (the tests that a
+solver may see) and, for critiques, solution. Named ones are the files beside this module; any other is a file of the user's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from crl_data.errors import InputError
+from crl_data.types import Problem
+
+_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Template:
+    """A prompt template: `name` as it was asked for, and the text."""
+
+    kind: str
+    name: str
+    text: str
+
+    @property
+    def label(self) -> str:
+        """What stands in a record: kind, name and the hash of the text."""
+        return f"{self.kind}/{self.name}@{hashlib.sha256(self.text.encode()).hexdigest()[:12]}"
+
+    @cached_property
+    def _compiled(self) -> Any:
+        import jinja2
+
+        environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+        try:
+            return environment.from_string(self.text)
+        except jinja2.TemplateError as error:
+            raise InputError(f"prompts.{self.kind} ({self.name}): expected a Jinja template, got: {error}") from None
+
+    def messages(self, problem: Problem, solution: str | None = None) -> tuple[dict[str, str], ...]:
+        """The prompt as chat messages. Raises `InputError` where the template asks for what there is not."""
+        import jinja2
+
+        values = {
+            "question": problem.question.strip(),
+            "test_kind": str(problem.test_kind),
+            "entry_point": problem.entry_point,
+            "starter_code": (problem.starter_code or "").rstrip() or None,
+            "examples": problem.tests[: problem.public_tests or 0],
+        }
+        if solution is not None:
+            values["solution"] = solution.strip("\n")
+        try:
+            text = self._compiled.render(values)
+        except jinja2.TemplateError as error:
+            raise InputError(f"prompts.{self.kind} ({self.name}): {error}") from None
+        return ({"role": "user", "content": text.strip() + "\n"},)
+
+
+def load_template(kind: str, name: str, base: Path) -> Template:
+    """A template by name, or a file relative to `base`. Raises `InputError` where there is none, or it misses its point."""
+    shipped = _FOLDER / f"{kind}_{name}.jinja"
+    path = shipped if shipped.is_file() and "/" not in name else base / name
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        known = sorted(file.stem.removeprefix(f"{kind}_") for file in _FOLDER.glob(f"{kind}_*.jinja"))
+        raise InputError(f"prompts.{kind}: no template is called {name!r} (known: {', '.join(known)}), and there is no file {path}") from None
+    if kind == "critique" and "\\conclusion{" not in text:
+        raise InputError(f"prompts.critique: {name}: expected a template that says how to conclude (\\conclusion{{T}} or \\conclusion{{F}})")
+    return Template(kind, path.name if path != shipped else name, text)
