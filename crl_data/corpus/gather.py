@@ -113,8 +113,7 @@ class Gathering:
     def _all_candidates(self) -> Iterator[tuple[Solution, Extraction]]:
         for source in self.recipe.candidates:
             if isinstance(source, Recorded):
-                names = self.stage.entry_points()
-                for solution in recorded.sample(source.format, source.path, self.base, self.tools, names):
+                for solution in recorded.sample(source.format, source.path, self.base, self.tools, self.stage.by_entry_point):
                     yield solution, source.extract
             elif isinstance(source, Mutants):
                 self.tools.place = "mutants"

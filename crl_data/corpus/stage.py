@@ -17,6 +17,7 @@ from crl_data.types import Problem, Solution
 
 _TABLES = """
 create table problems (place integer primary key, id text unique, entry_point text, cells text, set_aside text);
+create index by_entry_point on problems (entry_point);
 create table candidates (
     place integer primary key, problem text, id text, cells text, dropped text, judgement text, verdict integer, pass_rate real,
     unique (problem, id)
@@ -91,10 +92,10 @@ class Stage:
         for cells, reason in self._run(f"select cells, set_aside from problems {where} order by place"):
             yield make_problem(json.loads(cells)), reason
 
-    def entry_points(self) -> dict[str, str]:
-        """The problem of each entry point, where only one has it."""
-        query = "select entry_point, min(id) from problems where entry_point is not null group by entry_point having count(*) = 1"
-        return dict(self._run(query).fetchall())
+    def by_entry_point(self, name: str) -> list[Problem]:
+        """The problems of an entry point, set aside or not."""
+        query = "select cells from problems where entry_point = ? order by place"
+        return [make_problem(json.loads(cells)) for (cells,) in self._run(query, (name,))]
 
     def set_aside_problems(self) -> Iterator[tuple[str, str]]:
         yield from self._run("select id, set_aside from problems where set_aside is not null order by place")

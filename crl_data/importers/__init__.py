@@ -1,7 +1,7 @@
 """Importers: other people's formats to Problem rows, each one small file. A new one is one file and one line below.
 
 An importer is a module with `read(files, tools) -> Iterator[Problem | SetAside]`, which streams; one that knows recorded
-answers too has `read_solutions(files, problems) -> Iterator[Solution]`. Rows that are not as the format says raise
+answers too has `read_solutions(files, tools, by_entry_point) -> Iterator[Solution]`. Rows that are not as the format says raise
 `RowError`; rows that are right but no problem of ours are `SetAside` with the reason. How arguments are encoded is decided
 for a data set, never guessed for a row.
 """
@@ -44,6 +44,10 @@ class SetAside:
     reason: str
 
 
+ByEntryPoint = Callable[[str], Sequence[Problem]]
+"""The problems of an entry point: how recorded answers that name no problem are joined to theirs."""
+
+
 class References(Protocol):
     """What runs references for importers that need expected outputs: `judging.reference.Reference`."""
 
@@ -82,10 +86,10 @@ def read_problems(format: str, source: str, base: Path, tools: Tools) -> Iterato
     return found
 
 
-def read_solutions(format: str, source: str, base: Path, tools: Tools, problems: Mapping[str, str]) -> Iterator[Solution]:  # noqa: A002
-    """The recorded solutions of a source in a named format. `problems` maps entry points to the ids of problems."""
+def read_solutions(format: str, source: str, base: Path, tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:  # noqa: A002
+    """The recorded solutions of a source in a named format."""
     module = _module(format, SOLUTION_FORMATS, "solutions")
-    found: Iterator[Solution] = module.read_solutions(find_files(source, base), tools, problems)
+    found: Iterator[Solution] = module.read_solutions(find_files(source, base), tools, by_entry_point)
     return found
 
 

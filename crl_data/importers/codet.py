@@ -8,24 +8,32 @@ sample: one that runs on into a half-written function is the program that the mo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from crl_data.errors import RowError
-from crl_data.importers import Tools, items, text
-from crl_data.types import Sampler, Solution
+from crl_data.importers import ByEntryPoint, Tools, items, text
+from crl_data.types import Problem, Sampler, Solution
 
 _SAMPLER = Sampler(name="recorded", model="codegen-16B", temperature=0.8, top_p=0.95, max_tokens=300)
 _FUNCTION = re.compile(r"^def\s+(\w+)", re.MULTILINE)
 
 
-def read_solutions(files: Sequence[Path], tools: Tools, problems: Mapping[str, str]) -> Iterator[Solution]:
+def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
     for row in tools.rows(files):
         prompt = text(row, "prompt")
-        names = _FUNCTION.findall(prompt)
-        if not names or names[-1] not in problems:
-            tools.bad_row(RowError(row.place, "prompt", "a prompt whose last function is the entry point of a problem", names[-1] if names else "none"))
+        name = next(reversed(_FUNCTION.findall(prompt)), "")
+        problem = _nearest(prompt, by_entry_point(name))
+        if problem is None:
+            tools.bad_row(RowError(row.place, "prompt", "a prompt whose last function is the entry point of a problem", name or "no function"))
             continue
-        problem = problems[names[-1]]
         for number, sample in enumerate(items(row, "samples")):
             yield Solution(problem_id=problem, id=f"codegen-16B/{problem}/{number}", code=prompt + str(sample), sampler=_SAMPLER)
+
+
+def _nearest(prompt: str, problems: Sequence[Problem]) -> str | None:
+    """The problem whose question is most like the prompt: two problems of HumanEval have the entry point `sort_array`."""
+    if len(problems) < 2:
+        return problems[0].id if problems else None
+    return max(problems, key=lambda problem: SequenceMatcher(None, prompt, problem.question, autojunk=False).ratio()).id

@@ -60,7 +60,7 @@ def problem(row: Row, tools: Tools) -> Problem | SetAside:
     if entry == "are_equivalent":
         return SetAside(id=task, reason="its comparison takes any answer")
     reference = text(row, "canonical_solution") if mbpp else prompt + text(row, "canonical_solution")
-    inputs = items(row, "base_input") + items(row, "plus_input")
+    inputs = items(row, "base_input") + ([] if row.cells.get("plus_input") == {} else items(row, "plus_input"))
     if mbpp:
         inputs = [_RESTORED.get(int(task.removeprefix("Mbpp/")), _as_it_is)(one) for one in inputs]
     results = tools.references().results(reference, entry, inputs)

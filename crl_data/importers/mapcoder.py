@@ -9,11 +9,12 @@ aside, since an encoding is never guessed.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from crl_data.errors import RowError
-from crl_data.importers import SetAside, Tools, items, text
+from crl_data.importers import ByEntryPoint, SetAside, Tools, items, text
 from crl_data.rows import Row
 from crl_data.types import Problem, Sampler, Solution, Source, Test, TestKind
 
@@ -63,15 +64,18 @@ def problem(row: Row, name: str) -> Problem | SetAside:
     )
 
 
-def read_solutions(files: Sequence[Path], tools: Tools, problems: Mapping[str, str]) -> Iterator[Solution]:
+def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
     """Each recorded response; the model and the way it was asked are in the name of the file."""
     for path in files:
         model, _, way = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("-APPS-Python3-0-1").rpartition("-")
+        given: Counter[object] = Counter()  # a few problems stand twice in a file
         for row in tools.rows([path]):
-            for number, response in enumerate(items(row, "responses")):
+            task = row.cells.get("task_id")
+            for response in items(row, "responses"):
+                given[task] += 1
                 yield Solution(
-                    problem_id=f"apps/{row.cells.get('task_id')}",
-                    id=f"{model}-{way}/{row.cells.get('task_id')}/{number}",
+                    problem_id=f"apps/{task}",
+                    id=f"{model}-{way}/{task}/{given[task] - 1}",
                     response=response if isinstance(response, str) else "",
                     sampler=Sampler(name="recorded", model=model, detail=json.dumps({"asked": way})),
                     extra={"solved_at_source": row.cells.get("is_solved")},

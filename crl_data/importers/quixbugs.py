@@ -1,8 +1,9 @@
 """QuixBugs (jkoppel/QuixBugs, MIT): 40 classic programs with one defect each; rows of name, correct, buggy, json_testcases.
 
-The JSON tests are [arguments, expected], where the arguments of a function of one parameter may stand alone. Where the
-correct program is a generator, its items are what is compared, as the tester of the source does. The graph programs have
-no JSON tests, but modules for pytest that need other files of the source: set aside.
+The JSON tests are [arguments, expected], where the argument of a function of one parameter may stand alone. How they are
+compared is read from the source's own test module: a call, the items of a generator (`list(...)`), or `pytest.approx`;
+cases that the module skips because the correct program takes too long are left out. The graph programs have no JSON
+tests, but modules for pytest that need other files of the source: set aside.
 
 As recorded solutions, each row gives its `correct` and its `buggy` program.
 """
@@ -11,12 +12,12 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from crl_data.errors import RowError
-from crl_data.importers import SetAside, Tools, items, text
+from crl_data.importers import ByEntryPoint, SetAside, Tools, items, text
 from crl_data.literals import literal
 from crl_data.rows import Row
 from crl_data.types import Problem, Sampler, Solution, Source, Test, TestKind
@@ -41,22 +42,24 @@ def problem(row: Row) -> Problem | SetAside:
     name, correct = text(row, "name"), text(row, "correct")
     if row.cells.get("json_testcases") is None:
         return SetAside(id=f"quixbugs/{name}", reason="its tests are a pytest module that needs other files of the source")
+    module = text(row, "python_testcase")
+    skipped = _skipped(module)
     cases = [_case(row, place, case) for place, case in enumerate(items(row, "json_testcases"))]
-    question, is_generator = _question(name, correct)
-    if is_generator:
-        kind = TestKind.ASSERT
-        tests = [Test(input=f"assert list({name}({', '.join(map(literal, arguments))})) == {literal(expected)}") for arguments, expected in cases]
+    kept = [(arguments, expected) for arguments, expected in cases if arguments not in skipped]
+    make = _as_items if f"list({name}(" in module else _as_near if "pytest.approx" in module else None
+    if make is not None:
+        kind, tests = TestKind.ASSERT, [Test(input=make(name, arguments, expected)) for arguments, expected in kept]
     else:
-        kind = TestKind.FUNCTION
-        tests = [Test(input=json.dumps(arguments), expected=json.dumps(expected)) for arguments, expected in cases]
+        kind, tests = TestKind.FUNCTION, [Test(input=json.dumps(arguments), expected=json.dumps(expected)) for arguments, expected in kept]
     return Problem(
         id=f"quixbugs/{name}",
-        question=question,
+        question=_question(name, correct),
         test_kind=kind,
         tests=tuple(tests),
         entry_point=name,
         reference=correct,
         source=SOURCE,
+        extra={"cases_left_out": len(cases) - len(kept)},
     )
 
 
@@ -67,20 +70,40 @@ def _case(row: Row, place: int, case: Any) -> tuple[list[Any], Any]:
     return (arguments if isinstance(arguments, list) else [arguments]), expected
 
 
-def _question(name: str, correct: str) -> tuple[str, bool]:
-    """The description that stands in the program's documentation, and whether the function is a generator."""
+def _skipped(module: str) -> list[Any]:
+    """The arguments for which the test module calls `pytest.skip`."""
+    found = []
+    for node in ast.walk(ast.parse(module)):
+        if isinstance(node, ast.If) and any("pytest.skip" in ast.unparse(step) for step in node.body):
+            found += [
+                ast.literal_eval(compare.comparators[0])
+                for compare in ast.walk(node.test)
+                if isinstance(compare, ast.Compare) and isinstance(compare.left, ast.Name) and compare.left.id == "input_data"
+            ]
+    return found
+
+
+def _as_items(name: str, arguments: list[Any], expected: Any) -> str:
+    return f"assert list({name}({', '.join(map(literal, arguments))})) == {literal(expected)}"
+
+
+def _as_near(name: str, arguments: list[Any], expected: Any) -> str:
+    """`pytest.approx(expected, abs=input_data[-1])`, whose relative tolerance of 1e-6 counts too."""
+    tolerance = max(arguments[-1], 1e-6 * abs(expected))
+    return f"assert abs({name}({', '.join(map(literal, arguments))}) - {literal(expected)}) <= {literal(tolerance)}"
+
+
+def _question(name: str, correct: str) -> str:
+    """The head of the function and the description that stands in the program."""
     tree = ast.parse(correct)
-    description = next(
-        (node.value.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)),
-        "",
-    )
+    texts = [node.value.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    description = next((one for one in texts if isinstance(one, str)), "")
     function = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name), None)
     arguments = ast.unparse(function.args) if function else "..."
-    own = [node for node in ast.walk(function) if isinstance(node, ast.Yield | ast.YieldFrom)] if function else []
-    return f"Write the function `{name}({arguments})`.\n\n{description.strip()}\n", bool(own)
+    return f"Write the function `{name}({arguments})`.\n\n{description.strip()}\n"
 
 
-def read_solutions(files: Sequence[Path], tools: Tools, problems: Mapping[str, str]) -> Iterator[Solution]:
+def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
     for row in tools.rows(files):
         for which in ("correct", "buggy"):
             yield Solution(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from crl_data.errors import RowError
-from crl_data.importers import Tools
+from crl_data.importers import ByEntryPoint, Tools
 from crl_data.rows import solution_of
 from crl_data.types import Solution
 
 
-def read_solutions(files: Sequence[Path], tools: Tools, problems: Mapping[str, str]) -> Iterator[Solution]:
+def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
     for row in tools.rows(files):
         try:
             yield solution_of(row, tools.max_field_mb)

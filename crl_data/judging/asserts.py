@@ -19,13 +19,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MAX_STEPS = 200_000
+MAX_STEPS = 2_000_000
 MAX_ITEMS = 1_000_000
 MAX_BITS = 100_000
 
 
 class Unsplittable(Exception):
     """The test needs something that stays beside the solution; the text says what."""
+
+
+class TooLong(Exception):
+    """The assertion would take too long to evaluate here. Ours, and no word about the solution."""
 
 
 class AssertionFailed(Exception):
@@ -43,15 +47,22 @@ class Call:
 
 @dataclass(frozen=True)
 class SplitTest:
-    """A test taken apart: the calls in the order of their evaluation, and the statements that judge the results."""
+    """A test taken apart: the calls in the order of their evaluation, and the statements that judge the results.
+
+    `constants` are the values of all expressions that no result goes into, computed once.
+    """
 
     calls: tuple[Call, ...]
     statements: tuple[ast.stmt, ...]
     numbers: Mapping[ast.Call, int]
+    constants: Mapping[ast.expr, Any]
 
     def check(self, results: Sequence[Any]) -> None:
-        """Evaluate the assertions on the results of the calls. Raises `AssertionFailed`, or what an operator raises."""
-        evaluator = _Evaluator(self.numbers, results)
+        """Evaluate the assertions on the results of the calls.
+
+        Raises `AssertionFailed`, `TooLong`, or what an operator raises on these results.
+        """
+        evaluator = _Evaluator(self.numbers, results, self.constants)
         for statement in self.statements:
             evaluator.execute(statement)
 
@@ -78,7 +89,26 @@ def split(source: str, entry: str | None, setup: str = "") -> SplitTest:
         finder.statement(statement)
     if not finder.calls:
         raise Unsplittable("it does not call the code under test")
-    return SplitTest(tuple(finder.calls), tuple(unfolded), finder.numbers)
+    constants = {node: constant(node) for statement in unfolded for node in _closed(statement, finder.numbers)}
+    return SplitTest(tuple(finder.calls), tuple(unfolded), finder.numbers, constants)
+
+
+def _closed(node: ast.AST, calls: Mapping[ast.Call, int]) -> Iterator[ast.expr]:
+    """The largest expressions beneath a node that no result and no name of the test goes into."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Call) and child in calls:
+            continue
+        if isinstance(child, ast.expr) and not isinstance(child, ast.Constant | ast.Slice | ast.Starred | ast.Name) and _is_closed(child, calls):
+            yield child
+        else:
+            yield from _closed(child, calls)
+
+
+def _is_closed(node: ast.expr, calls: Mapping[ast.Call, int]) -> bool:
+    return not any(
+        (isinstance(inner, ast.Call) and inner in calls) or (isinstance(inner, ast.Name) and inner.id not in _FUNCTIONS and inner.id != "math")
+        for inner in ast.walk(node)
+    )
 
 
 def called_names(tests: Iterable[str]) -> set[str]:
@@ -227,22 +257,27 @@ class _Finder:
 
 def constant(node: ast.expr) -> Any:
     """The value of an expression without names or calls of anything but pure functions. Raises `Unsplittable`."""
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, RecursionError):
+        pass
     _Finder(None).expression(node)
     try:
-        return _Evaluator({}, ()).value(node)
+        return _Evaluator({}, (), {}).value(node)
     except Unsplittable:
         raise
     except Exception as error:
-        raise Unsplittable(f"an argument that cannot be computed ({type(error).__name__})") from None
+        raise Unsplittable(f"an expression that cannot be computed ({type(error).__name__})") from None
 
 
 # --- evaluating ---------------------------------------------------------------------------------------------------------------
 
 
 class _Evaluator:
-    def __init__(self, numbers: Mapping[ast.Call, int], results: Sequence[Any]) -> None:
+    def __init__(self, numbers: Mapping[ast.Call, int], results: Sequence[Any], constants: Mapping[ast.expr, Any]) -> None:
         self.numbers = numbers
         self.results = results
+        self.constants = constants
         self.names: dict[str, Any] = dict(_TYPES)
         self.steps = 0
 
@@ -268,9 +303,11 @@ class _Evaluator:
         return f"{ast.unparse(test)[:200]} does not hold"
 
     def value(self, node: ast.expr) -> Any:
+        if node in self.constants:
+            return self.constants[node]
         self.steps += 1
         if self.steps > MAX_STEPS:
-            raise Unsplittable("it takes too long to evaluate")
+            raise TooLong(f"its evaluation takes more than {MAX_STEPS:,} steps")
         return _EVALUATE[type(node)](self, node)
 
     def constant(self, node: ast.Constant) -> Any:
@@ -358,7 +395,7 @@ class _Evaluator:
     def bounded(self, node: ast.expr) -> Any:
         value = self.value(node)
         if isinstance(value, range) and len(value) > MAX_ITEMS:
-            raise Unsplittable("it walks over too many items")
+            raise TooLong("it walks over too many items")
         return value
 
     def comprehension(self, node: ast.GeneratorExp | ast.ListComp | ast.SetComp) -> Any:
@@ -445,15 +482,15 @@ _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
 def _bound(kind: type[ast.operator], left: Any, right: Any) -> None:
     """Refuse arithmetic whose result would not fit: a test must not make its judge compute for hours."""
     if kind is ast.Pow and isinstance(left, int) and isinstance(right, int) and left.bit_length() * abs(right) > MAX_BITS:
-        raise Unsplittable("it raises to too high a power")
+        raise TooLong("it raises to too high a power")
     if kind is ast.LShift and isinstance(right, int) and right > MAX_BITS:
-        raise Unsplittable("it shifts too far")
+        raise TooLong("it shifts too far")
     if kind is ast.Mod and isinstance(left, str | bytes):
-        raise Unsplittable("it formats text")
+        raise TooLong("it formats text")
     if kind is ast.Mult:
         for one, other in ((left, right), (right, left)):
             if isinstance(one, str | bytes | list | tuple) and isinstance(other, int) and len(one) * other > MAX_ITEMS:
-                raise Unsplittable("it repeats a sequence too often")
+                raise TooLong("it repeats a sequence too often")
 
 
 _TYPES: dict[str, Any] = {kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)}

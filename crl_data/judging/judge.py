@@ -309,7 +309,7 @@ class Judge:
         policy = replace(self.policy, threshold=1.0, max_timeouts=1, early_stop=False)
         gathered = run_all(worker, the_plan, problem.reference, bounds, policy, LimitFrom.DEFAULT)
         evidence = _evidence(gathered, len(the_plan.inputs), LimitFrom.DEFAULT)
-        if Outcome.JUDGE_ERROR in evidence.outcomes:
+        if gathered.fault or any(result is not None and result.seen.how == "fault" for result in gathered.results):
             raise RunnerDied(f"the reference of problem {problem.id} could not be judged: {evidence.first}")
         return max((result.seen.cpu_s for result in gathered.results if result), default=0.0), evidence.first
 

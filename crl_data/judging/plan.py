@@ -105,6 +105,8 @@ class Plan:
             self.splits[test].check(results)
         except asserts.AssertionFailed as error:
             return Graded(Outcome.WRONG_ANSWER, str(error), seen)
+        except asserts.TooLong as error:
+            return Graded(Outcome.JUDGE_ERROR, f"the assertion cannot be evaluated outside: {error}", seen)
         except Exception as error:  # the operator of the assertion does not take what came
             return Graded(Outcome.WRONG_ANSWER, f"{type(error).__name__}: {error}"[:300], seen)
         return Graded(Outcome.PASSED, "", seen)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-from crl_data.importers import Tools, read_solutions
+from crl_data.importers import ByEntryPoint, Tools, read_solutions
 from crl_data.types import Sampler, Solution
 
 
-def sample(format: str, source: str, base: Path, tools: Tools, problems: Mapping[str, str]) -> Iterator[Solution]:  # noqa: A002
+def sample(format: str, source: str, base: Path, tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:  # noqa: A002
     """The solutions of a file in a named format; those that do not say where they come from are named `recorded`."""
-    for solution in read_solutions(format, source, base, tools, problems):
+    for solution in read_solutions(format, source, base, tools, by_entry_point):
         if solution.sampler is None:
             yield Solution(**{**vars(solution), "sampler": Sampler(name="recorded")})
         else:
