@@ -56,15 +56,16 @@ def make_channels() -> Channels:
 
 def run_zygote(channels: Channels, raised: walls.Walls, search_path: list[str], preload: list[str]) -> None:
     """Fork cells as the supervisor asks for them, until it is gone. Never returns."""
-    for fd in (0, 1, 2):
-        os.dup2(child.NULL_FD, fd)
     for pair in (channels.zygote, channels.cell, channels.child):
         pair[0].close()
     os.close(raised.proc_fd)
     sys.path[:] = search_path
     for name in preload:
         __import__(name)
+    child.add_site_names()
     _dry_run(raised.box, search_path)
+    for fd in (0, 1, 2):
+        os.dup2(child.NULL_FD, fd)
     user, group = os.geteuid(), os.getegid()
     control = channels.zygote[1]
     control.send(READY)
@@ -171,7 +172,10 @@ def _read_order() -> tuple[dict[str, Any], bytes]:
 
 def _compile(order: dict[str, Any], code: bytes, box: str, search_path: list[str]) -> child.Program:
     compiled: types.CodeType = compile(code, os.path.join(box, child.SOLUTION_FILE), "exec", dont_inherit=True)
-    return child.Program(compiled, order["mode"], order["entry"], box, search_path, order["prelude"])
+    program = child.Program(compiled, order["mode"], order["entry"], box, search_path, order["prelude"])
+    if program.mode == "stdin":
+        program.open_streams()
+    return program
 
 
 class _Cell:
@@ -192,10 +196,10 @@ class _Cell:
                     self.control.send(END.pack(b"D", *self.reap(poll)))
                 elif fd == self.control.fileno():
                     message = self.control.recv(16)
-                    if message == FORK:
-                        self.fork(poll)
-                    elif message == FINISH:
+                    if message in (FORK, FINISH):
                         self.control.send(END.pack(b"E", *self.finish(poll)))
+                        if message == FORK:
+                            self.fork(poll)
                     else:  # the supervisor is gone
                         self.finish(poll)
                         os._exit(0)
@@ -228,7 +232,7 @@ class _Cell:
         """End whatever is left of the solution: the child and all that it started."""
         if self.alone:
             try:
-                os.kill(-1, signal.SIGKILL)
+                os.kill(-1, signal.SIGKILL)  # all but ourselves
             except ProcessLookupError:
                 pass
             ended = self.reap(poll)

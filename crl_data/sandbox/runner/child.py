@@ -32,7 +32,7 @@ from typing import Any
 from . import values
 
 MODES = ("stdin", "calls", "beside")
-GO = struct.Struct("<IQBI")  # sequence, seed, 1 if the argument is in the input file, its size | the argument itself
+GO = struct.Struct("<IQBBI")  # sequence, seed, 1 if no test follows, 1 if the argument is in a file, its size | the argument
 DONE = struct.Struct("<IBBBiQI")  # sequence, status, 1 if the process is spent, 1 if the answer is inline, code, KiB, sizes
 RETURNED, RAISED, LOAD_FAILED, MISSING = range(4)  # status
 INLINE_BYTES = 32 << 10
@@ -43,10 +43,15 @@ SOLUTION_FILE = "solution.py"
 CONTROL_FD, INPUT_FD, OUTPUT_FD, NULL_FD = 701, 702, 703, 704
 
 Answer = tuple[int, int, bytes, str]  # status, exit code, answer, note
+Streams = tuple[io.TextIOWrapper, io.TextIOWrapper, io.TextIOWrapper]
 
 
 class Program:
-    """What is run: the compiled solution, and how its tests run it."""
+    """What is run: the compiled solution, how its tests run it, and what every start of it needs.
+
+    It is made in the cell, before any process is forked that runs it: what is made there is made once, and a page of
+    memory that the child need not write to is a page that need not be copied.
+    """
 
     def __init__(self, code: types.CodeType, mode: str, entry: str | None, box: str, path: list[str], prelude: str = "") -> None:
         self.code = code
@@ -54,10 +59,17 @@ class Program:
         self.entry = entry
         self.work = os.path.join(box, "work")
         self.file = os.path.join(box, SOLUTION_FILE)
-        self.path = path
         self.prelude = compile(prelude, "<test set-up>", "exec") if mode == "beside" else None
         self.module: types.ModuleType | None = None
         self.load_error: Answer | None = None
+        self.streams: list[Streams] = []  # opened, and not yet used by a test
+        sys.argv = [self.file]
+        sys.path[:] = path
+        self.baseline = _State()
+
+    def open_streams(self) -> None:
+        """Open standard input, output and error, for one test."""
+        self.streams.append((_open_text(0, "r", "<stdin>"), _open_text(1, "w", "<stdout>"), _open_text(2, "w", "<stderr>")))
 
 
 # --- the loop -----------------------------------------------------------------------------------------------------------
@@ -70,19 +82,18 @@ def serve(program: Program, control: socket.socket) -> None:
         os.dup2(NULL_FD, 0)
         os.dup2(NULL_FD, 1)
     os.dup2(NULL_FD, 2)
-    _prepare(program)
-    baseline = _State()
-    receive, send, leave = control.recv, control.send, os._exit
+    os.register_at_fork(after_in_child=random.seed)  # as `import random` does, which the zygote did without it
+    baseline, receive, send, leave = program.baseline, control.recv, control.send, os._exit
     while True:
         message = receive(GO.size + INLINE_BYTES)
         if not message:
             leave(0)
-        sequence, seed, in_file, size = GO.unpack_from(message)
+        sequence, seed, last, in_file, size = GO.unpack_from(message)
         argument = message[GO.size :] if not in_file else b"" if program.mode == "stdin" else os.pread(INPUT_FD, size, 0)
         _seed(seed)
         os.chdir(program.work)
-        status, code, answer, note = run(program, argument, baseline)
-        spent = baseline.restore(program)
+        status, code, answer, note = run(program, argument)
+        spent = last or baseline.restore()
         note_bytes = note.encode("utf-8", "replace")[:NOTE_BYTES]
         inline = len(answer) <= INLINE_BYTES - NOTE_BYTES - DONE.size
         if not inline:
@@ -98,24 +109,20 @@ def serve(program: Program, control: socket.socket) -> None:
 
 def rehearse(program: Program) -> None:
     """Do all that `serve` does for one test, without a judge: for the dry run of `cell`."""
-    _prepare(program)
-    baseline = _State()
     _seed(1)
     if program.mode == "stdin":
-        _run_stdin(program, b"", baseline)
+        _run_stdin(program, b"")
     else:
-        _run_calls(program, b'[{"args": [[1, 2.5, {"tuple": ["a", null]}]]}]', baseline)
-    baseline.restore(program)
+        _run_calls(program, b'[{"args": [[1, 2.5, {"tuple": ["a", null]}]]}]')
+    program.baseline.restore()
 
 
-def _prepare(program: Program) -> None:
-    sys.argv = [program.file]
-    sys.path[:] = program.path
-    if not hasattr(builtins, "exit"):  # started without `site`
-        import _sitebuiltins
+def add_site_names() -> None:
+    """`exit` and `quit`, which an interpreter that was started without `site` lacks."""
+    import _sitebuiltins
 
-        for name in ("exit", "quit"):
-            setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
+    for name in ("exit", "quit"):
+        setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
 
 
 def _seed(seed: int) -> None:
@@ -128,13 +135,15 @@ def _seed(seed: int) -> None:
 # --- a program that reads and prints -------------------------------------------------------------------------------------
 
 
-def _run_stdin(program: Program, argument: bytes, baseline: _State) -> Answer:
+def _run_stdin(program: Program, argument: bytes) -> Answer:
     os.dup2(INPUT_FD, 0)
     os.dup2(OUTPUT_FD, 1)
     os.dup2(NULL_FD, 2)
     os.lseek(0, 0, os.SEEK_SET)
     os.lseek(1, 0, os.SEEK_SET)
-    streams = sys.stdin, sys.stdout, sys.stderr = _open_text(0, "r", "<stdin>"), _open_text(1, "w", "<stdout>"), _open_text(2, "w", "<stderr>")
+    if not program.streams:
+        program.open_streams()
+    streams = sys.stdin, sys.stdout, sys.stderr = program.streams.pop()
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
     module = _new_module("__main__", program)
     status, code, note = _run(program.code, module.__dict__)
@@ -249,10 +258,10 @@ def _register_again() -> None:
 # --- code that is called --------------------------------------------------------------------------------------------------
 
 
-def _run_calls(program: Program, argument: bytes, baseline: _State) -> Answer:
+def _run_calls(program: Program, argument: bytes) -> Answer:
     if program.module is None and program.load_error is None:
         program.module, program.load_error = _load(program)
-        baseline.take()  # what the module sets when it is imported is the program's, not one test's
+        program.baseline.take()  # what the module sets when it is imported is the program's, not one test's
     if program.load_error is not None or program.module is None:
         return program.load_error or (LOAD_FAILED, 1, b"", "")
     function, missing = _find(program.module, program.entry or "")
@@ -318,7 +327,7 @@ def _call(function: Callable[..., Any], call: dict[str, Any]) -> dict[str, Any]:
 # --- a test beside the solution --------------------------------------------------------------------------------------------
 
 
-def _run_beside(program: Program, argument: bytes, baseline: _State) -> Answer:
+def _run_beside(program: Program, argument: bytes) -> Answer:
     test = json.loads(argument)
     module, failure = _load(program)
     if module is None:
@@ -374,7 +383,7 @@ class _State:
         self.gc = gc.isenabled(), gc.get_threshold()
         self.interval = sys.getswitchinterval()
 
-    def restore(self, program: Program) -> bool:
+    def restore(self) -> bool:
         """Put things back; True if this process must not run another test."""
         if builtins.__dict__ != self.builtins:
             builtins.__dict__.clear()

@@ -60,6 +60,14 @@ def _launch(config: dict[str, Any]) -> None:
     _serve(raised, memory, site, found)
 
 
+def _preload() -> None:
+    """Import what nearly every program will, without what `random` would then do at every fork: draw a new seed."""
+    register, os.register_at_fork = os.register_at_fork, lambda **_: None
+    for name in _PRELOAD:
+        importlib.import_module(name)
+    os.register_at_fork = register
+
+
 def _resolve(names: list[str], site: list[str]) -> dict[str, Any]:
     """`libraries.resolve` in a process of its own: what it imports would make every later fork dearer."""
     if not names:
@@ -104,19 +112,21 @@ def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
 
 
 def _serve(raised: walls.Walls, memory: group.MemoryGroup | None, site: str, found: dict[str, Any]) -> None:
-    for name in _PRELOAD:
-        importlib.import_module(name)
+    _preload()
     search_path = [os.path.join(raised.box, "work"), *(path for path in sys.path if os.path.isdir(path)), site]
     channels = make_channels()
     zygote = os.fork()
     if zygote == 0:
         try:
             run_zygote(channels, raised, search_path, found["preload"])
+        except BaseException as error:
+            channels.zygote[1].send(b"!" + repr(error).encode()[:1000])
         finally:
             os._exit(70)
     supervisor = Supervisor(channels, raised, zygote, memory)
-    if channels.zygote[0].recv(16) != READY:
-        raise OSError("the zygote did not start")
+    answer = supervisor.of_zygote()
+    if answer != READY:
+        raise OSError(f"the zygote did not start: {answer.decode('utf-8', 'replace')}")
     runtime = {"python": "{}.{}.{}".format(*sys.version_info[:3]), "implementation": sys.implementation.name, "libraries": found["versions"]}
     wire.write_frame(1, {"ready": {"walls": raised.standing, "missing": raised.missing, "runtime": runtime, "found": found}})
     supervisor.serve()

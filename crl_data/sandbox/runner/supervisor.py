@@ -85,7 +85,7 @@ class Supervisor:
     def __init__(self, channels: Channels, walls: Walls, zygote: int, memory: group.MemoryGroup | None) -> None:
         self.channels = channels
         self.walls = walls
-        self.zygote = zygote
+        self.zygote_fd = os.pidfd_open(zygote)
         self.memory = memory
         self.cell_pid = 0
         self.cell_fd = -1
@@ -152,7 +152,7 @@ class Supervisor:
             file.write(code)
         _drain(self.channels.cell)
         self.channels.zygote[0].send(NEW_CELL)
-        self.cell_pid = struct.unpack("<i", self.channels.zygote[0].recv(16))[0]
+        self.cell_pid = struct.unpack("<i", self.of_zygote())[0]
         self.cell_fd = os.pidfd_open(self.cell_pid)
         self.poll.register(self.cell_fd, select.POLLIN)
         return self.compiled()
@@ -194,11 +194,20 @@ class Supervisor:
         except ProcessLookupError:
             pass
         self.channels.zygote[0].send(WAIT_CELL)
-        status: int = struct.unpack("<i", self.channels.zygote[0].recv(16))[0]
+        status: int = struct.unpack("<i", self.of_zygote())[0]
         self.poll.unregister(self.cell_fd)
         os.close(self.cell_fd)
         self.cell_pid, self.cell_fd = 0, -1
         return status
+
+    def of_zygote(self) -> bytes:
+        """What the zygote answers. Raises `Fault` where it is dead."""
+        waiting = select.poll()
+        waiting.register(self.channels.zygote[0], select.POLLIN)
+        waiting.register(self.zygote_fd, select.POLLIN)
+        if any(fd == self.channels.zygote[0].fileno() for fd, _ in waiting.poll()):
+            return self.channels.zygote[0].recv(1024)
+        raise Fault("the zygote is dead")
 
     # --- tests -----------------------------------------------------------------------------------------------------------
 
@@ -209,32 +218,27 @@ class Supervisor:
         view = memoryview(blob)
         total = 0
         for size, seed in tests:
-            if fresh:
-                self.finish()
-            seen.append(self.test(view[:size], seed))
+            seen.append(self.test(view[:size], seed, fresh))
             view = view[size:]
             total += len(seen[-1].answer)
             if not fresh and not seen[-1].lives or total > 4 * self.output_bytes:
                 break
+        if fresh:
+            self.finish()
         return seen
 
-    def test(self, argument: memoryview, seed: int) -> Seen:
+    def test(self, argument: memoryview, seed: int, fresh: bool) -> Seen:
         """Hand one input over and wait for the answer, the end of the process, or a limit."""
-        if self.child is None:
-            self.start()
-        running = self.child
-        assert running is not None
+        running = self.start() if fresh or self.child is None else self.child
         running.sequence = (running.sequence + 1) & 0xFFFFFFFF
         self.wipe()
-        self.give(argument, seed, running.sequence)
+        self.give(argument, seed, running.sequence, fresh)
         begun = time.monotonic()
         base = running.cpu
         while True:
             for fd, event in self.poll.poll(self.next_look(begun, base)):
                 if fd == self.channels.child[0].fileno():
-                    seen = self.taken(running, begun, base)
-                    if seen is not None:
-                        return seen
+                    return self.taken(running, begun, base, fresh)
                 elif fd == self.channels.cell[0].fileno():
                     return self.died(begun, base)
                 elif fd == self.cell_fd:
@@ -247,22 +251,25 @@ class Supervisor:
             if over:
                 return self.stopped("fault" if over.startswith("the machine") else "timeout", over, begun, base)
 
-    def start(self) -> None:
-        _drain(self.channels.child)
+    def start(self) -> _Child:
+        """Have a new process forked, once the cell has ended what is left of the one before."""
         self.channels.cell[0].send(FORK)
+        self.ended()
+        _drain(self.channels.child)
         self.child = _Child()
+        return self.child
 
-    def give(self, argument: memoryview, seed: int, sequence: int) -> None:
+    def give(self, argument: memoryview, seed: int, sequence: int, last: bool) -> None:
         os.ftruncate(child.OUTPUT_FD, 0)
         in_file = len(argument) > child.INLINE_BYTES or self.as_files
         if in_file:
             os.ftruncate(child.INPUT_FD, 0)
             _write_all(child.INPUT_FD, argument)
-        head = child.GO.pack(sequence, seed, in_file, len(argument))
+        head = child.GO.pack(sequence, seed, last, in_file, len(argument))
         self.channels.child[0].send(head if in_file else head + bytes(argument))
 
-    def taken(self, running: _Child, begun: float, base: float) -> Seen | None:
-        """Take what the child says: a hint of how it went, and the answer. None where it was an old message."""
+    def taken(self, running: _Child, begun: float, base: float, fresh: bool) -> Seen:
+        """Take what the child says: a hint of how it went, and the answer."""
         message, ancillary, _, _ = self.channels.child[0].recvmsg(1 << 16, _ANCILLARY)
         wall = time.monotonic() - begun
         pid = _UCRED.unpack(ancillary[0][2][: _UCRED.size])[0] if ancillary else 0
@@ -282,7 +289,7 @@ class Supervisor:
             seen.how = "memory"
         used_half = seen.cpu > self.time.cpu_s / 2 or peak * 1024 > self.memory_bytes / 2
         seen.lives = seen.how == "ended" and not spent and not used_half
-        if not seen.lives:
+        if not seen.lives and not fresh:
             self.finish()
         return seen
 
@@ -319,6 +326,10 @@ class Supervisor:
             return 0.0
         self.child = None
         self.channels.cell[0].send(FINISH)
+        return self.ended()
+
+    def ended(self) -> float:
+        """Wait until the cell has ended all processes of the solution; the CPU seconds of the last one."""
         while True:
             for fd, event in self.poll.poll():
                 if fd == self.channels.cell[0].fileno():
