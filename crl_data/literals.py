@@ -1,4 +1,4 @@
-"""Plain values as Python source and as JSON: which of the two can hold a value exactly."""
+"""Plain values as Python source, as JSON, and as text for a person."""
 
 from __future__ import annotations
 
@@ -28,6 +28,17 @@ def literal(value: Any) -> str:
     if isinstance(value, frozenset):
         return "frozenset({" + ", ".join(map(literal, sorted(value, key=repr))) + "})" if value else "frozenset()"
     raise ValueError(f"a value of type {type(value).__name__} has no literal")
+
+
+def shown(value: Any, most: int = 160) -> str:
+    """A value for a person: its literal, in the same order every time, cut where it is long."""
+    try:
+        text = repr(value)
+        if ("{" in text or "frozenset" in text) and len(text) < 100_000:
+            text = literal(value)  # the order of a set is not the same in every process
+    except (ValueError, RecursionError):  # an int with more digits than Python prints
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= most else text[: most // 2] + " ... " + text[-most // 4 :]
 
 
 def survives_json(value: Any) -> bool:

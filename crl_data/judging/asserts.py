@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from crl_data.literals import shown
+
 MAX_STEPS = 2_000_000
 MAX_ITEMS = 1_000_000
 MAX_BITS = 100_000
@@ -299,7 +301,7 @@ class _Evaluator:
             if any(node in self.numbers for node in ast.walk(test.comparators[0]) if isinstance(node, ast.Call)):
                 left, right = right, left
             word = "" if isinstance(test.ops[0], ast.Eq) else {v: k for k, v in _OPERATOR_WORDS.items()}.get(type(test.ops[0]), "") + " "
-            return f"expected {word}{_short(right)}, got {_short(left)}"
+            return f"expected {word}{shown(right)}, got {shown(left)}"
         return f"{ast.unparse(test)[:200]} does not hold"
 
     def value(self, node: ast.expr) -> Any:
@@ -508,11 +510,3 @@ _METHODS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("keys", "values", "items", "get"), (dict,)),
     **dict.fromkeys(("issubset", "issuperset", "isdisjoint", "union", "intersection"), (set, frozenset)),
 }
-
-
-def _short(value: Any) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # an int with more digits than Python prints
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= 120 else text[:117] + "..."

@@ -8,6 +8,7 @@ from crl_data.judging import calls
 from crl_data.judging.judge import Judge
 from crl_data.judging.limits import Calibration
 from crl_data.judging.plan import Plan
+from crl_data.literals import shown
 from crl_data.sandbox import Observation
 from crl_data.sandbox.runner import values
 from crl_data.types import Judgement, Problem, Solution
@@ -57,7 +58,7 @@ def _got(plan: Plan, seen: Observation) -> str | None:
     if plan.mode == "beside" or not seen.answer:
         return None
     try:
-        results = [repr(values.unpack(result["value"])) for result in calls.results(seen.answer) if "value" in result]
+        results = [shown(values.unpack(result["value"]), 10_000) for result in calls.results(seen.answer) if "value" in result]
     except calls.HOSTILE:
         return None
     return "\n".join(results) or None

@@ -21,6 +21,7 @@ from crl_data.judging import asserts, calls
 from crl_data.judging.checker import Checker, CheckerFailed
 from crl_data.judging.evidence import Graded
 from crl_data.judging.helpers import helpers_of
+from crl_data.literals import shown
 from crl_data.problems import fault_of, is_source
 from crl_data.sandbox import Observation, Program
 from crl_data.sandbox.client import Input
@@ -116,7 +117,7 @@ class Plan:
             return Graded(Outcome.RUNTIME_ERROR, "other than one answer to one call", seen)
         if compare.same_value(self.expected[test], results[0]):
             return Graded(Outcome.PASSED, "", seen)
-        return Graded(Outcome.WRONG_ANSWER, f"expected {_shown(self.problem.tests[test].expected)}, got {_shown(_value_text(results[0]))}", seen)
+        return Graded(Outcome.WRONG_ANSWER, f"expected {_shown(self.problem.tests[test].expected)}, got {shown(results[0])}", seen)
 
 
 def _failed_call(result: dict[str, Any], seen: Observation) -> Graded:
@@ -124,13 +125,6 @@ def _failed_call(result: dict[str, Any], seen: Observation) -> Graded:
         return Graded(Outcome.RUNTIME_ERROR, f"returned {str(result['cannot'])[:300]}, which has no plain form", seen)
     outcome = Outcome.MEMORY_LIMIT if result.get("raised") == "MemoryError" else Outcome.RUNTIME_ERROR
     return Graded(outcome, str(result.get("note", "an exception"))[:500], seen)
-
-
-def _value_text(value: Any) -> str:
-    try:
-        return repr(value)
-    except ValueError:  # an int with more digits than Python prints
-        return f"a {type(value).__name__}"
 
 
 def _shown(text: str, most: int = 160) -> str:

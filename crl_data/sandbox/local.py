@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import platform
+import select
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ REQUIRED_WALLS = ("files", "network", "processes", "user", "cell", "seccomp", "l
 SCRATCH_MB = 64
 BACKENDS = ("auto", "local", "docker", "none")
 
+_PATIENCE_S = 60.0
 _RUNNER = Path(__file__).parent / "runner"
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
@@ -111,6 +113,12 @@ def start_runner(backend: str, config: dict[str, Any]) -> Runner:
     box = tempfile.mkdtemp(prefix="crl-box-") if backend == "none" else None
     config = {**config, "sandbox": backend, "scratch_mb": SCRATCH_MB, "box": box}
     process = _Process([getattr(sys, "_base_executable", sys.executable), "-S", "-s", "-P", str(_RUNNER), json.dumps(config)], box)
+    waiting = select.poll()
+    waiting.register(process.read_fd, select.POLLIN)
+    if not waiting.poll(1000 * _PATIENCE_S):
+        process.kill()
+        process.end()
+        raise SandboxUnavailable(f"the sandbox's runner did not start within {_PATIENCE_S:.0f} s: is this machine out of memory or processors?")
     try:
         answer, _ = wire.read_frame(process.read_fd)
     except wire.Closed:

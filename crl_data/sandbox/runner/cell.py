@@ -18,9 +18,10 @@ import sys
 import types
 from typing import Any, NamedTuple
 
-from . import child, walls
+from . import child, kernel, walls
 
 CODE_FD = 705
+THREAD_STACK_BYTES = 8 << 20
 END = struct.Struct("<ciddQ")  # b"D" died or b"E" ended | wait status (-1: still running, never started) | user s | system s | KiB
 FORK, FINISH, NEW_CELL, WAIT_CELL = b"F", b"E", b"C", b"W"
 READY, REFUSED = b"R", b"X"
@@ -63,6 +64,9 @@ def run_zygote(channels: Channels, raised: walls.Walls, search_path: list[str], 
     for name in preload:
         __import__(name)
     child.add_site_names()
+    kernel.set_thread_stack(THREAD_STACK_BYTES)
+    for name in [name for name in sys.modules if name.partition(".")[0] == __package__]:
+        del sys.modules[name]  # what is judged does not find us
     _dry_run(raised.box, search_path)
     for fd in (0, 1, 2):
         os.dup2(child.NULL_FD, fd)

@@ -59,6 +59,7 @@ class Program:
         self.entry = entry
         self.work = os.path.join(box, "work")
         self.file = os.path.join(box, SOLUTION_FILE)
+        self.prelude_source = prelude
         self.prelude = compile(prelude, "<test set-up>", "exec") if mode == "beside" else None
         self.module: types.ModuleType | None = None
         self.load_error: Answer | None = None
@@ -349,7 +350,19 @@ def _run_beside(program: Program, argument: bytes) -> Answer:
         status, code, note = _exit_status(end)
         return RAISED, code or 1, b"", note or "the program ended inside the test"
     except BaseException as error:
-        return RAISED, 1, b"", describe(error)
+        return RAISED, 1, b"", describe(error) + _test_line(error, {"<test>": test["source"], "<test set-up>": program.prelude_source})
+
+
+def _test_line(error: BaseException, sources: dict[str, str]) -> str:
+    """The line of the test that was being run, for a person."""
+    found = ""
+    step = error.__traceback__
+    while step is not None:
+        lines = sources.get(step.tb_frame.f_code.co_filename, "").splitlines()
+        if 0 < step.tb_lineno <= len(lines):
+            found = lines[step.tb_lineno - 1].strip()
+        step = step.tb_next
+    return f", in the test: {found[:200]}" if found else ""
 
 
 # --- state between tests ----------------------------------------------------------------------------------------------------
@@ -385,6 +398,12 @@ class _State:
 
     def restore(self) -> bool:
         """Put things back; True if this process must not run another test."""
+        try:
+            return self._restore()
+        except BaseException:
+            return True
+
+    def _restore(self) -> bool:
         if builtins.__dict__ != self.builtins:
             builtins.__dict__.clear()
             builtins.__dict__.update(self.builtins)

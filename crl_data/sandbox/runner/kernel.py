@@ -199,6 +199,18 @@ def prctl(option: int, value: int) -> None:
     _check(_libc.prctl(ctypes.c_int(option), *[ctypes.c_ulong(n) for n in (value, 0, 0, 0)]), f"prctl {option}")
 
 
+def set_thread_stack(size: int) -> None:
+    """Give new threads stacks of `size` bytes: the C library would take the limit of the main stack, which is large here."""
+    attributes = ctypes.create_string_buffer(64)
+    try:
+        setters = _libc.pthread_attr_init, _libc.pthread_attr_setstacksize, _libc.pthread_setattr_default_np
+    except AttributeError:  # a C library whose threads have small stacks anyway
+        return
+    setters[0](attributes)
+    setters[1](attributes, ctypes.c_size_t(size))
+    setters[2](attributes)
+
+
 _CAPSET = (struct.pack("<II", 0x20080522, 0), bytes(24))
 
 

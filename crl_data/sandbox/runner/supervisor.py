@@ -31,6 +31,7 @@ from typing import Any, NamedTuple
 
 from . import child, group, kernel, wire
 from .cell import CODE_FD, END, FINISH, FORK, NEW_CELL, READY, REFUSED, WAIT_CELL, Channels
+from .view import PARTS
 from .walls import Walls
 
 HOW = ("ended", "raised", "killed", "load", "missing", "timeout", "memory", "output", "protocol", "fault")
@@ -96,6 +97,7 @@ class Supervisor:
         self.kills = 0
         self.as_files = True  # a program that reads and prints: its input and its answer are files
         self.tells_waiting = self.has("self/schedstat")
+        self.parts = {path: os.stat(path).st_size if not walls.open else -1 for path in (os.path.join(walls.box, name) for name in PARTS)}
         channels.child[0].setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.poll = select.poll()
         self.poll.register(0, 0)  # only its end counts: the judge is gone
@@ -423,19 +425,19 @@ class Supervisor:
         raise Fault(f"descriptor {fd}: event {event}")
 
     def wipe(self) -> None:
-        """Empty the scratch folder, if anything was written there."""
-        for name in ("work", "tmp", "shm"):
-            path = os.path.join(self.walls.box, name)
+        """Empty the scratch folder, if anything was written there. Its parts stay: the walls' rules are on them."""
+        for path, empty in self.parts.items():
             try:
                 found = os.stat(path)
                 if found.st_mode & 0o7777 != 0o755:
                     os.chmod(path, 0o755)
-                if found.st_size == 0 and not self.walls.open:  # so it is with an empty folder of a tmpfs
+                if found.st_size == empty:  # so it is in a tmpfs, where an entry makes a folder larger
                     continue
-            except OSError:
-                pass
-            _remove_tree(path)
-            os.makedirs(path, exist_ok=True)
+                with os.scandir(path) as entries:
+                    for entry in list(entries):
+                        _remove_tree(entry.path)
+            except FileNotFoundError:  # without walls a program can take the folder itself away
+                os.makedirs(path)
 
 
 _TICKS = os.sysconf("SC_CLK_TCK")

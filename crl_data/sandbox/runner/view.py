@@ -14,14 +14,15 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 
 from . import kernel
 
 BOX = "/box"
+PARTS = ("work", "tmp", "shm")
 SITE = "/site"
 _STAGE = "/sys"  # covered in our own mount namespace while the new root is put together
-_SYSTEM = ("/lib", "/lib64", "/lib32", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache")
+_LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
+_SYSTEM = ("/usr/lib/locale/C.utf8", "/usr/share/zoneinfo", "/etc/ld.so.cache")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2", "shm": "/box/shm"}
 _FILES = {
@@ -34,16 +35,30 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 def shown() -> list[str]:
     """The paths of this machine that are shown, read only, each where it is."""
-    prefixes = {sys.base_prefix, sys.base_exec_prefix}
-    paths = {os.path.realpath(sys.executable), os.path.dirname(os.path.realpath(os.__file__))}
-    paths |= {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
-    paths |= {os.path.join(prefix, name) for prefix in prefixes for name in ("lib", "lib64")}
-    paths |= set(_SYSTEM)
+    paths = {os.path.realpath(sys.executable), os.path.dirname(os.path.realpath(os.__file__)), *sys.path, *_SYSTEM}
+    for prefix in {sys.base_prefix, sys.base_exec_prefix} - {"/usr", "/usr/local"}:
+        paths |= {os.path.join(prefix, name) for name in ("lib", "lib64")}
+    for folder in _LIBRARY_FOLDERS:
+        paths |= set(_shared_objects(folder))
     kept: list[str] = []
-    for path in sorted(path for path in paths if os.path.exists(path)):
+    for path in sorted(path for path in paths if os.path.lexists(path)):
         if not any(path.startswith(above + "/") for above in kept if not os.path.islink(above)):
             kept.append(path)
     return kept
+
+
+def _shared_objects(folder: str) -> list[str]:
+    """A link as it is; else the shared objects in a folder, and its subfolder for this kind of machine (Debian's way).
+
+    Where there is no such subfolder, there can be thousands of them: then the whole folder.
+    """
+    if os.path.islink(folder) or not os.path.isdir(folder):
+        return [folder]
+    of_this_machine = os.path.join(folder, getattr(sys.implementation, "_multiarch", f"{kernel.MACHINE}-linux-gnu"))
+    found = [os.path.join(folder, name) for name in os.listdir(folder) if ".so" in name]
+    if os.path.isdir(of_this_machine):
+        return [*found, of_this_machine]
+    return found if len(found) < 64 else [folder]
 
 
 def hidden(paths: list[str]) -> list[str]:
@@ -56,7 +71,7 @@ def hidden(paths: list[str]) -> list[str]:
 
 
 def _python_folders(path: str) -> list[str]:
-    if not os.path.isdir(path):
+    if os.path.islink(path) or not os.path.isdir(path):
         return []
     names = (name for name in os.listdir(path) if name.startswith(("python", "pypy")))
     return [os.path.join(path, name) for name in names if os.path.isdir(os.path.join(path, name))]
@@ -110,7 +125,7 @@ def build(libraries: list[str], scratch_mb: int, owner: int, group: int) -> int:
 
 def make_box(box: str, owner: int, group: int) -> None:
     """The scratch folder with its three parts, which belong to `owner`."""
-    for name in ("work", "tmp", "shm"):
+    for name in PARTS:
         os.makedirs(os.path.join(box, name), exist_ok=True)
         if os.geteuid() == 0:
             os.chown(os.path.join(box, name), owner, group)
@@ -119,7 +134,7 @@ def make_box(box: str, owner: int, group: int) -> None:
 
 
 def _show(path: str, target: str) -> None:
-    if os.path.islink(path) and path in _SYSTEM:  # /lib -> usr/lib
+    if os.path.islink(path):  # /lib -> usr/lib, libm.so -> libm.so.6
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.symlink(os.readlink(path), target)
         return

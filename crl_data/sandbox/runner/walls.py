@@ -102,7 +102,7 @@ def raise_none(box: str) -> Walls:
 def prepare_own(walls: Walls) -> None:
     """Make once what every cell will need, and find out which of its walls stand here."""
     try:
-        writable = [walls.box + "/" + name for name in ("work", "tmp", "shm")] + ["/dev/null", "/dev/full", "/dev/zero"]
+        writable = [walls.box + "/" + name for name in view.PARTS] + ["/dev/null", "/dev/full", "/dev/zero"]
         if os.path.isdir("/proc/self"):
             writable.append("/proc")
         walls.landlock_rules = kernel.landlock_ruleset(["/"], writable)

@@ -1,0 +1,151 @@
+"""What the tests share: the real judge, the real sandbox, the real command line, and the data that lies beside the project."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crl_data.judging import Judge, Policy
+from crl_data.sandbox import Limits, Observation, Program, Runner, open_sandbox
+from crl_data.sandbox.client import Input
+from crl_data.types import Problem, Solution, Test, TestKind
+
+ROOT = Path(__file__).parent.parent
+SHARED = Path(os.environ.get("CRL_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real data; tests that need it are skipped where it is not there, and say so."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the real data is not there: {SHARED} (set CRL_SHARED_DATA)")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def judge() -> Iterator[Judge]:
+    """A warm judge with the default policy."""
+    with Judge(jobs=2) as judge:
+        yield judge
+
+
+@pytest.fixture(scope="session")
+def strict_judge() -> Iterator[Judge]:
+    """A judge for which every test counts."""
+    with Judge(jobs=2, policy=Policy(threshold=1.0)) as judge:
+        yield judge
+
+
+@pytest.fixture(scope="session")
+def per_test_judge() -> Iterator[Judge]:
+    """A judge that gives every test a process of its own."""
+    from crl_data.judging import Isolation
+
+    with Judge(jobs=2, policy=Policy(isolation=Isolation.PER_TEST)) as judge:
+        yield judge
+
+
+class Bench:
+    """A runner on which programs are run without any judge: what the sandbox itself says happened."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+
+    def __call__(
+        self,
+        code: str,
+        *inputs: str | bytes,
+        fresh: bool = False,
+        mode: str = "stdin",
+        entry: str | None = None,
+        limits: Limits | None = None,
+    ) -> list[Observation]:
+        """Run a program on inputs until all have run; an input of nothing where none is given."""
+        session = self.runner.open(Program(code=code, mode=mode, entry=entry), limits or Limits(cpu_s=2.0))
+        assert not isinstance(session, str), session
+        waiting = [Input(one.encode() if isinstance(one, str) else one, 7) for one in inputs or ("",)]
+        seen: list[Observation] = []
+        while waiting:
+            got = session.run(waiting, fresh=fresh)
+            seen += got
+            waiting = waiting[len(got) :]
+        return seen
+
+    def out(self, code: str, *inputs: str | bytes, **options: Any) -> str:
+        """The output of a program that must end well on its one input."""
+        (seen,) = self(code, *inputs, **options)
+        assert seen.how == "ended", (seen.how, seen.note)
+        return seen.answer.decode()
+
+
+@pytest.fixture(scope="session")
+def sandbox_runner() -> Iterator[Runner]:
+    runner = open_sandbox("local", ("numpy",)).start(False)
+    yield runner
+    runner.close()
+
+
+@pytest.fixture
+def bench(sandbox_runner: Runner) -> Bench:
+    return Bench(sandbox_runner)
+
+
+def stdin_problem(*tests: tuple[str, str], **more: Any) -> Problem:
+    return Problem(id=more.pop("id", "p"), question="?", test_kind=TestKind.STDIN, tests=tuple(Test(input=i, expected=e) for i, e in tests), **more)
+
+
+def function_problem(entry: str, *tests: tuple[list[Any], Any], **more: Any) -> Problem:
+    made = tuple(Test(input=json.dumps(arguments), expected=json.dumps(expected)) for arguments, expected in tests)
+    return Problem(id=more.pop("id", "p"), question="?", test_kind=TestKind.FUNCTION, tests=made, entry_point=entry, **more)
+
+
+def assert_problem(entry: str | None, *tests: str, **more: Any) -> Problem:
+    return Problem(id=more.pop("id", "p"), question="?", test_kind=TestKind.ASSERT, tests=tuple(Test(input=t) for t in tests), entry_point=entry, **more)
+
+
+def code(text: str) -> Solution:
+    return Solution(problem_id="p", id="s", code=text)
+
+
+SUM = stdin_problem(*((f"{a} {b}\n", f"{a + b}\n") for a, b in ((1, 2), (3, 4), (10, 20), (0, 0), (7, 8), (-1, 1))))
+RIGHT_SUM = "a, b = map(int, input().split())\nprint(a + b)\n"
+
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def crl_data(tmp_path: Path) -> Command:
+    """The command line, as a user runs it, in a folder of its own."""
+
+    def run(*args: object, **more: Any) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "crl_data", *map(str, args)]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=more.pop("timeout", 300), **more)
+
+    return run
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+PROBLEM_ROW: dict[str, Any] = {
+    "id": "sum",
+    "question": "Read two integers and print their sum.",
+    "test_kind": "stdin",
+    "tests": [{"input": test.input, "expected": test.expected} for test in SUM.tests],
+    "reference": RIGHT_SUM,
+    "source": {"dataset": "tests", "revision": "1", "license": "cc0-1.0", "url": ""},
+}
