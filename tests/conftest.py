@@ -16,6 +16,7 @@ from crl_data.judging import Judge, Policy
 from crl_data.sandbox import Limits, Observation, Program, Runner, open_sandbox
 from crl_data.sandbox.client import Input
 from crl_data.types import Problem, Solution, Test, TestKind
+from tests.sandbox.engine import engine
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("CRL_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -86,8 +87,18 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def sandbox_runner() -> Iterator[Runner]:
-    runner = open_sandbox("local", ("numpy",)).start(False)
+def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Docker engine with an image to judge in: the one that answers, else one of our own, started and ended here."""
+    with engine(tmp_path_factory.mktemp("docker")) as host:
+        yield host
+
+
+@pytest.fixture(scope="session", params=["local", "docker"])
+def sandbox_runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """A lean runner of each backend."""
+    if request.param == "docker":
+        request.getfixturevalue("docker_engine")
+    runner = open_sandbox(request.param, ("numpy",)).start(False)
     yield runner
     runner.close()
 

@@ -165,7 +165,8 @@ class _Gathering:
         passed = sum(graded is not None and graded.outcome is Outcome.PASSED for graded in self.believed)
         if passed <= self.policy.audited_from * len(self.order):
             return
-        drawn = self.draw.sample(self.unconfirmed, min(self.policy.audit, len(self.unconfirmed)))
+        wanted = self.policy.audit * (1 if passed == len(self.order) else 2)  # nearly right is where hidden state pays
+        drawn = self.draw.sample(self.unconfirmed, min(wanted, len(self.unconfirmed)))
         while drawn:
             for again in self.bench.run(drawn, fresh=True, new=True):
                 before = self.believed[drawn.pop(0)]

@@ -51,7 +51,8 @@ class Policy:
     libraries: what a solution may import beyond the standard library.
     time_limit_s: CPU seconds for a test where the problem has neither a limit nor a reference; None: the sandbox's default.
     memory_limit_mb: for a solution where the problem has no limit.
-    audit: so many passes, drawn at random, are run again in fresh processes before a True is believed.
+    audit: so many passes, drawn at random, are run again in fresh processes before a True is believed; twice as many
+        where not every test passed.
     """
 
     threshold: float = 0.8

@@ -92,7 +92,7 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
         backend=backend,
         walls=walls,
         missing=missing,
-        runtime=_runtime(runner.ready["runtime"]),
+        runtime=runtime_of(runner.ready["runtime"]),
         libraries=libraries,
         start=start,
     )
@@ -103,7 +103,8 @@ def installed_packages() -> list[str]:
     return [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
 
 
-def _runtime(told: dict[str, Any]) -> str:
+def runtime_of(told: dict[str, Any]) -> str:
+    """The Python and the libraries of a runner, with their versions, as one line."""
     versions = [f"{name} {version}" for name, version in sorted(told["libraries"].items())]
     return "; ".join([f"{told['implementation']} {told['python']}", *versions])
 

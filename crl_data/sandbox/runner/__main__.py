@@ -1,8 +1,8 @@
 """Start of the runner: raise the shared walls, fork the zygote, become the supervisor.
 
 Its one argument is JSON: {"sandbox": "local" | "none", "scratch_mb", "box": folder (none only)}, and either "libraries"
-and "site", names to look for and folders to look in, or "found", what another runner has found of them. Its first answer
-on standard output is {"ready": {...}}, {"missing_library": name} or {"fault": text}.
+and "site", names to look for and folders to look in (else where this Python's packages are), or "found", what another
+runner has found of them. Its first answer on standard output is {"ready": {...}}, {"missing_library": name} or {"fault": text}.
 """
 
 from __future__ import annotations

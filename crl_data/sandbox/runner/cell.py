@@ -59,7 +59,6 @@ def run_zygote(channels: Channels, raised: walls.Walls, search_path: list[str], 
     """Fork cells as the supervisor asks for them, until it is gone. Never returns."""
     for pair in (channels.zygote, channels.cell, channels.child):
         pair[0].close()
-    os.close(raised.proc_fd)
     sys.path[:] = search_path
     for name in preload:
         __import__(name)

@@ -367,6 +367,8 @@ def _test_line(error: BaseException, sources: dict[str, str]) -> str:
 
 # --- state between tests ----------------------------------------------------------------------------------------------------
 
+_SITE = "/site/"
+_BUILTINS = ("__import__", "abs", "input", "int", "len", "list", "map", "max", "min", "open", "print", "range", "sorted", "str", "sum")
 _LIMITS = tuple(
     getattr(resource, "RLIMIT_" + name) for name in ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
 )
@@ -377,14 +379,15 @@ class _State:
     """What one test could change that the next would see; `restore` puts back what can be put back, cheaply.
 
     What cannot (threads, processes, changed limits) makes the process spent. What is not looked at here (attributes of
-    standard modules, say) is the business of the judge's rules: a failure is believed only from a fresh process.
+    standard modules, say) is the business of the judge's rules: a failure is believed only from a fresh process. To look
+    at an object is to write to its reference count, and so to copy its page of memory: hence so few.
     """
 
     def __init__(self) -> None:
         self.take()
 
     def take(self) -> None:
-        self.builtins = dict(builtins.__dict__)
+        self.builtins = len(builtins.__dict__), [builtins.__dict__.get(name) for name in _BUILTINS]
         self.environ = dict(os.environ._data)  # type: ignore[attr-defined]
         self.recursion = sys.getrecursionlimit()
         self.digits = sys.get_int_max_str_digits()
@@ -395,6 +398,7 @@ class _State:
         self.handlers = [_signal.getsignal(n) for n in _SIGNALS]
         self.gc = gc.isenabled(), gc.get_threshold()
         self.interval = sys.getswitchinterval()
+        self.modules = set(sys.modules)
 
     def restore(self) -> bool:
         """Put things back; True if this process must not run another test."""
@@ -404,9 +408,8 @@ class _State:
             return True
 
     def _restore(self) -> bool:
-        if builtins.__dict__ != self.builtins:
-            builtins.__dict__.clear()
-            builtins.__dict__.update(self.builtins)
+        if (len(builtins.__dict__), [builtins.__dict__.get(name) for name in _BUILTINS]) != self.builtins:
+            return True
         if os.environ._data != self.environ:  # type: ignore[attr-defined]
             os.environ.clear()
             os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in self.environ.items()})
@@ -425,11 +428,27 @@ class _State:
         signal.setitimer(signal.ITIMER_PROF, 0)
         os.umask(0o022)
         _restore_modules()
+        self._forget_modules()
         if [_signal.getsignal(n) for n in _SIGNALS] != self.handlers:
             return True
         if [resource.getrlimit(kind) for kind in _LIMITS] != self.limits:
             return True
         return bool(_thread._count()) or _has_children()
+
+
+    def _forget_modules(self) -> None:
+        """Let go of the modules that the test imported, so that the next one imports them itself.
+
+        Else a test could pass because another one imported a submodule, or changed a module. Libraries stay: theirs is
+        C code that cannot be loaded twice. Code that is called keeps what it imported when it was loaded (`take`).
+        """
+        for name in sys.modules.keys() - self.modules:
+            module = sys.modules[name]
+            if not (getattr(module, "__file__", None) or "").startswith(_SITE) and name not in ("__main__", "solution"):
+                del sys.modules[name]
+                parent, _, child = name.rpartition(".")
+                if parent in self.modules:
+                    vars(sys.modules[parent]).pop(child, None)
 
 
 def _has_children() -> bool:

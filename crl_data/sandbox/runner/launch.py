@@ -29,7 +29,7 @@ def launch(argument: str) -> None:
 
 
 def _launch(config: dict[str, Any]) -> None:
-    found = config.get("found") or _resolve(config["libraries"], config["site"])
+    found = config.get("found") or _resolve(config["libraries"], config.get("site") or view.hidden(view.shown()))
     if "missing" in found:
         wire.write_frame(1, {"missing_library": found["missing"]})
         return

@@ -19,6 +19,7 @@ It does not decide which walls are required; the judge's side does (`crl_data.sa
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -60,17 +61,15 @@ def enter_namespaces() -> None:
             pass
     user, group = os.geteuid(), os.getegid()
     kernel.unshare(kernel.CLONE_NEWUSER | spaces)
-    map_user(user, group)
+    proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+    map_user(proc, user, group)
+    os.close(proc)
 
 
-def map_user(user: int, group: int) -> None:
+def map_user(proc_fd: int, user: int, group: int) -> None:
     """In a new user namespace: be nobody inside, and outside who we are."""
     for path, text in (("setgroups", "deny"), ("uid_map", f"{NOBODY} {user} 1"), ("gid_map", f"{NOBODY} {group} 1")):
-        fd = os.open(f"/proc/self/{path}", os.O_WRONLY)
-        try:
-            os.write(fd, text.encode())
-        finally:
-            os.close(fd)
+        _write(proc_fd, path, text)
 
 
 def raise_shared(libraries: list[str], scratch_mb: int) -> Walls:
@@ -136,9 +135,11 @@ def fork_cell(walls: Walls) -> int:
 def raise_own(walls: Walls, limits: Limits, user: int, group: int) -> None:
     """In a new cell: raise the walls that are the solution's own. Raises `OSError` where one does not stand."""
     if not walls.open:
-        map_user(user, group)
-    _write("/proc/self/oom_score_adj", "1000")
-    set_limits(limits, count_processes=not walls.open)
+        map_user(walls.proc_fd, user, group)
+    with contextlib.suppress(OSError):
+        _write(walls.proc_fd, "oom_score_adj", "1000")
+    set_limits(limits, _address_space(walls.proc_fd), count_processes=not walls.open)
+    os.close(walls.proc_fd)
     if walls.open:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         return
@@ -150,8 +151,8 @@ def raise_own(walls: Walls, limits: Limits, user: int, group: int) -> None:
         kernel.seccomp_install(walls.seccomp_program)
 
 
-def set_limits(limits: Limits, count_processes: bool) -> None:
-    base = _address_space()
+def set_limits(limits: Limits, base: int, count_processes: bool) -> None:
+    """Set the limits of this process and its children; `base` is the memory that it has mapped already."""
     for kind, value in (
         (resource.RLIMIT_AS, base + limits.memory),
         (resource.RLIMIT_FSIZE, limits.output),
@@ -168,22 +169,18 @@ def set_limits(limits: Limits, count_processes: bool) -> None:
         resource.setrlimit(kind, (value, value))
 
 
-def _address_space() -> int:
+def _address_space(proc_fd: int) -> int:
+    fd = os.open("self/statm", os.O_RDONLY, dir_fd=proc_fd)
     try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[0]) * resource.getpagesize()
-    except OSError:
-        return 256 << 20
+        return int(os.read(fd, 100).split()[0]) * resource.getpagesize()
+    finally:
+        os.close(fd)
 
 
-def _write(path: str, text: str) -> None:
-    try:
-        fd = os.open(path, os.O_WRONLY)
-    except OSError:
-        return
+def _write(proc_fd: int, name: str, text: str) -> None:
+    """Write to a file of our own in /proc, which need not be in sight."""
+    fd = os.open(f"self/{name}", os.O_WRONLY, dir_fd=proc_fd)
     try:
         os.write(fd, text.encode())
-    except OSError:
-        pass
     finally:
         os.close(fd)
