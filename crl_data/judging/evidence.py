@@ -105,13 +105,12 @@ class _Gathering:
                     position = position + 1 if graded.seen.lives and not per_test else 0
                     continue
                 self.fail(test, graded, first=position == 0)
-                if graded.seen.how in _WHOLE_PROGRAM:
+                whole = graded.seen.how in _WHOLE_PROGRAM
+                if whole:
                     waiting = self.fail_all(waiting, graded)
                 position = 0
-                if not per_test:  # rule 2: what came after it is thrown away
+                if whole or not per_test or self.enough():  # rule 2: what came after it is thrown away
                     new, window = True, 1
-                    break
-                if self.enough():
                     break
         self.audit()
         return self.believed
