@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crl_data.corpus.build import build, dry_run
+from crl_data.corpus.build import Built, build, dry_run
 from crl_data.corpus.forecast import Forecast
 
 
@@ -15,13 +15,13 @@ def run(recipe: Path, out: Path | None, store: Path | None, settings: list[str],
         found = dry_run(recipe, store=store, settings=settings, limit=limit)
         print(json.dumps(_forecast(found), indent=2) if as_json else _forecast_text(found))
         return
-    target = out or Path("build") / recipe.stem
-    manifest = build(recipe, target, store=store, settings=settings, limit=limit)
-    print(json.dumps(manifest, ensure_ascii=False) if as_json else summary(target, manifest))
+    built = build(recipe, out, store=store, settings=settings, limit=limit)
+    print(json.dumps(built.manifest, ensure_ascii=False) if as_json else summary(built))
 
 
-def summary(target: Path, manifest: dict[str, Any]) -> str:
+def summary(built: Built) -> str:
     """What was built, in a few lines."""
+    target, manifest = built.directory, built.manifest
     counts = manifest["counts"]
     judged = counts["judgements"]
     lines = [
@@ -31,6 +31,8 @@ def summary(target: Path, manifest: dict[str, Any]) -> str:
         f"{judged.get('true', 0):,} True, {judged.get('false', 0):,} False, {judged.get('inconclusive', 0):,} inconclusive",
         *_reasons(counts["candidates"]["dropped"]),
     ]
+    if built.remembered:
+        lines.append(f"            {built.remembered:>9,} of these judgements were remembered, {built.judged:,} were run")
     if counts["bad_rows"]:
         lines.append(f"bad rows    {counts['bad_rows']:>9,} skipped; listed in manifest.json")
     for split, n in counts["records"].items():

@@ -10,6 +10,7 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,16 @@ _PROBLEMS = Struct((*PROBLEM.columns, Column("set_aside", Scalar(str))))
 _NO_RECORDS = "no problem is left to make a record of"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """A dataset that was built: where it is, its manifest, and how many judgements were run for it or remembered."""
+
+    directory: Path
+    manifest: dict[str, Any]
+    judged: int
+    remembered: int
+
+
 def build(
     recipe: str | Path,
     out: str | Path | None = None,
@@ -48,8 +59,8 @@ def build(
     settings: Sequence[str] = (),
     limit: int | None = None,
     quiet: bool | None = None,
-) -> dict[str, Any]:
-    """Build a dataset from a recipe, and return its manifest.
+) -> Built:
+    """Build a dataset from a recipe.
 
     out: the directory that it is left in; None: `build/<name of the recipe>`.
     store: where findings are kept; None: in the directory. settings: `key=value` laid over the recipe.
@@ -58,10 +69,15 @@ def build(
     """
     path = Path(recipe)
     loaded = load_recipe(path, settings)
-    target = Path(out) if out is not None else Path("build") / path.stem
+    target = Path(out) if out is not None else default_directory(path)
+    run = _Run(loaded, path, limit, quiet)
     with Directory(target) as directory, _catching(target):
-        run = _Run(loaded, path, limit, quiet)
         return run.build(directory, Path(store) if store else directory.private / "store.sqlite")
+
+
+def default_directory(recipe: Path) -> Path:
+    """Where a dataset is left when nobody says where."""
+    return Path("build") / recipe.stem
 
 
 def dry_run(recipe: str | Path, *, store: str | Path | None = None, settings: Sequence[str] = (), limit: int | None = None, quiet: bool | None = None) -> Forecast:
@@ -95,13 +111,14 @@ class _Run:
         self.solve = load_template("solve", recipe.prompts.solve, path.parent)
         self.critique = load_template("critique", recipe.prompts.critique, path.parent)
 
-    def build(self, directory: Directory, store_path: Path) -> dict[str, Any]:
+    def build(self, directory: Directory, store_path: Path) -> Built:
         sandbox = open_sandbox(self.recipe.judge.sandbox, self.recipe.judge.libraries)
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
             self.gather(stage, store, sandbox)
             with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store) as judge:
                 self.label(stage, judge)
-                return self.assemble(stage, judge, directory)
+                manifest = self.assemble(stage, judge, directory)
+            return Built(directory=directory.path, manifest=manifest, judged=store.kept, remembered=store.hits)
 
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
         sandbox = open_sandbox(self.recipe.judge.sandbox, self.recipe.judge.libraries)
