@@ -209,7 +209,9 @@ def _check(value: Any, kind: Type, path: str, most: int, found: list[Fault]) -> 
             _check_struct(value, kind, path, most, found)
     elif kind.kind is str:
         _check_text(value, path, most, found)
-    elif isinstance(value, bool) != (kind.kind is bool) or not isinstance(value, (int, float) if kind.kind is float else kind.kind):
+    elif isinstance(value, bool) != (kind.kind is bool) or not isinstance(
+        value, (int, float) if kind.kind is float else kind.kind
+    ):
         found.append(Fault(path, _words(kind), describe(value)))
     elif kind.kind is int and not -(2**63) <= value < 2**63:
         found.append(Fault(path, "a whole number of 64 bits", describe(value)))
@@ -225,7 +227,13 @@ def _check_text(value: Any, path: str, most: int, found: list[Fault]) -> None:
         try:
             size = len(value.encode())
         except UnicodeEncodeError as error:
-            found.append(Fault(path, "text", f"a lone surrogate (U+{ord(value[error.start]):04X} at character {error.start}), which Arrow cannot hold"))
+            found.append(
+                Fault(
+                    path,
+                    "text",
+                    f"a lone surrogate (U+{ord(value[error.start]):04X} at character {error.start}), which Arrow cannot hold",
+                )
+            )
             return
     if size > most:
         found.append(Fault(path, f"at most {most >> 20} MB (max_field_mb)", f"{size / (1 << 20):.1f} MB"))
@@ -241,7 +249,9 @@ def _words(kind: Type) -> str:
 
 def describe(value: Any) -> str:
     """A value as it stands in a message: short, with its JSON type."""
-    name = {str: "string", bool: "boolean", int: "number", float: "number", list: "list", dict: "object"}.get(type(value), "null")
+    name = {str: "string", bool: "boolean", int: "number", float: "number", list: "list", dict: "object"}.get(
+        type(value), "null"
+    )
     text = repr(value)
     return f"the {name} {text if len(text) <= 60 else text[:57] + '...'}"
 
@@ -253,7 +263,10 @@ def arrow_schema(columns: Struct) -> pa.Schema:
     """The Arrow schema of a row type, with plain `string` columns and the schema version in its metadata."""
     import pyarrow as pa
 
-    return pa.schema([pa.field(column.name, arrow_type(column.type)) for column in columns.columns], metadata={"schema_version": str(SCHEMA_VERSION)})
+    return pa.schema(
+        [pa.field(column.name, arrow_type(column.type)) for column in columns.columns],
+        metadata={"schema_version": str(SCHEMA_VERSION)},
+    )
 
 
 def arrow_type(kind: Type) -> pa.DataType:

@@ -45,7 +45,9 @@ def output_rule(checker: str | None) -> OutputRule:
     if name.startswith("floats:"):
         epsilon = _epsilon(name.removeprefix("floats:"))
         return lambda expected, got: _same_lines(expected, got, lambda a, b: a == b or _within(a, b, epsilon))
-    raise ValueError(f"one of {', '.join(NAMED)}, floats:EPS, or Python source of more than one line that defines check(input, expected, output)")
+    raise ValueError(
+        f"one of {', '.join(NAMED)}, floats:EPS, or Python source of more than one line that defines check(input, expected, output)"
+    )
 
 
 def _epsilon(text: str) -> float:
@@ -66,7 +68,9 @@ def _same_lines(expected: bytes, got: bytes, same: Callable[[bytes, bytes], bool
     if expected == got:
         return True
     wanted, came = _lines(expected), _lines(got)
-    return len(wanted) == len(came) and all(_same_tokens(a.split(), b.split(), same) for a, b in zip(wanted, came, strict=True))
+    return len(wanted) == len(came) and all(
+        _same_tokens(a.split(), b.split(), same) for a, b in zip(wanted, came, strict=True)
+    )
 
 
 def _lines(text: bytes) -> list[bytes]:
@@ -129,4 +133,8 @@ def _same_float(expected: float, got: float) -> bool:
 
 def _same_dict(expected: dict[str, Any], got: dict[Any, Any]) -> bool:
     named = {str(key) if type(key) is int else key: value for key, value in got.items()}
-    return len(named) == len(got) and named.keys() == expected.keys() and all(same_value(value, named[key]) for key, value in expected.items())
+    return (
+        len(named) == len(got)
+        and named.keys() == expected.keys()
+        and all(same_value(value, named[key]) for key, value in expected.items())
+    )

@@ -67,7 +67,9 @@ def fenced_blocks(text: str) -> list[tuple[str, str]]:
     place = 0
     while (opening := _FENCE.search(text, place)) is not None:
         fence = opening[1]
-        closing = re.compile(rf"^ {{0,3}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.MULTILINE).search(text, opening.end())
+        closing = re.compile(rf"^ {{0,3}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.MULTILINE).search(
+            text, opening.end()
+        )
         words = opening[2].split()
         label = words[0].strip("{}.").lower() if words else ""
         blocks.append((label, text[opening.end() + 1 : closing.start() if closing else len(text)]))
@@ -100,7 +102,12 @@ def code_of(solution: Solution, rule: Extraction = Extraction.LAST_BLOCK) -> tup
     if code is not None:
         return code, ""
     if not answer_of(solution.response).strip():
-        return None, "the response breaks off inside its reasoning" if "<think>" in solution.response else "the response is empty"
+        return (
+            None,
+            "the response breaks off inside its reasoning"
+            if "<think>" in solution.response
+            else "the response is empty",
+        )
     return None, "there is no code in the response"
 
 

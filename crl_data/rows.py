@@ -71,7 +71,9 @@ def _read_json_lines(path: Path, max_field_mb: int) -> Iterator[Row | RowError]:
                 if line.strip():
                     yield _parse_line(place, line)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path}:{number + 1}: expected a whole gzip file, got one that breaks off or is none ({error})") from None
+        raise InputError(
+            f"{path}:{number + 1}: expected a whole gzip file, got one that breaks off or is none ({error})"
+        ) from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
 
@@ -134,7 +136,9 @@ def make_problem(cells: dict[str, Any]) -> Problem:
     known["tests"] = tuple(Test(input=test["input"], expected=test.get("expected") or "") for test in cells["tests"])
     kind = cells["test_kind"]
     known["test_kind"] = TestKind(kind) if kind in _KINDS else kind  # `fault_of` names what is none
-    known["source"] = Source(**{name: text or "" for name, text in (cells.get("source") or {}).items() if name in _SOURCE_NAMES})
+    known["source"] = Source(
+        **{name: text or "" for name, text in (cells.get("source") or {}).items() if name in _SOURCE_NAMES}
+    )
     return Problem(**known, extra=extra)
 
 
@@ -199,7 +203,9 @@ class RowWriter:
 
     def __init__(self, path: Path, columns: Struct) -> None:
         if not path.name.endswith(SUFFIXES):
-            raise InputError(f"{path}: expected the name of a file of rows ({', '.join(SUFFIXES)}), got {path.suffix or 'no suffix'}")
+            raise InputError(
+                f"{path}: expected the name of a file of rows ({', '.join(SUFFIXES)}), got {path.suffix or 'no suffix'}"
+            )
         self.path = path
         self._columns = columns
         self._temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -215,7 +221,9 @@ class RowWriter:
         with writing(self.path):
             self._file.write(json.dumps(cells, ensure_ascii=False, separators=(",", ":")) + "\n")
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             with writing(self.path):
                 self._file.close()

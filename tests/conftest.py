@@ -109,16 +109,31 @@ def bench(sandbox_runner: Runner) -> Bench:
 
 
 def stdin_problem(*tests: tuple[str, str], **more: Any) -> Problem:
-    return Problem(id=more.pop("id", "p"), question="?", test_kind=TestKind.STDIN, tests=tuple(Test(input=i, expected=e) for i, e in tests), **more)
+    return Problem(
+        id=more.pop("id", "p"),
+        question="?",
+        test_kind=TestKind.STDIN,
+        tests=tuple(Test(input=i, expected=e) for i, e in tests),
+        **more,
+    )
 
 
 def function_problem(entry: str, *tests: tuple[list[Any], Any], **more: Any) -> Problem:
     made = tuple(Test(input=json.dumps(arguments), expected=json.dumps(expected)) for arguments, expected in tests)
-    return Problem(id=more.pop("id", "p"), question="?", test_kind=TestKind.FUNCTION, tests=made, entry_point=entry, **more)
+    return Problem(
+        id=more.pop("id", "p"), question="?", test_kind=TestKind.FUNCTION, tests=made, entry_point=entry, **more
+    )
 
 
 def assert_problem(entry: str | None, *tests: str, **more: Any) -> Problem:
-    return Problem(id=more.pop("id", "p"), question="?", test_kind=TestKind.ASSERT, tests=tuple(Test(input=t) for t in tests), entry_point=entry, **more)
+    return Problem(
+        id=more.pop("id", "p"),
+        question="?",
+        test_kind=TestKind.ASSERT,
+        tests=tuple(Test(input=t) for t in tests),
+        entry_point=entry,
+        **more,
+    )
 
 
 def code(text: str) -> Solution:
@@ -138,7 +153,9 @@ def crl_data(tmp_path: Path) -> Command:
 
     def run(*args: object, **more: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "crl_data", *map(str, args)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=more.pop("timeout", 300), **more)
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, timeout=more.pop("timeout", 300), **more
+        )
 
     return run
 

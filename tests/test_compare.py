@@ -83,7 +83,9 @@ def test_output_that_is_not_utf8_is_another() -> None:
         assert not output_rule(checker)(b"1.5", b"1.5 \xff")
 
 
-@pytest.mark.parametrize("name", ["floats:", "floats:x", "floats:-1", "floats:inf", "floats:nan", "floats", "EXACT", "lines"])
+@pytest.mark.parametrize(
+    "name", ["floats:", "floats:x", "floats:-1", "floats:inf", "floats:nan", "floats", "EXACT", "lines"]
+)
 def test_a_name_that_is_no_rule_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="one of|floats:EPS"):
         output_rule(name)

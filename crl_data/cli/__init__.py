@@ -26,18 +26,30 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
-Threshold = Annotated[float, typer.Option(help="True where more than this share of the tests passes (every test at 1).")]
+Threshold = Annotated[
+    float, typer.Option(help="True where more than this share of the tests passes (every test at 1).")
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many problems, in input order.")]
 
 
 @app.command()
 def build(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE.yaml", help="What to build and how; see docs/recipes.md.")],
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to leave the dataset.  [default: build/NAME]")] = None,
-    store: Annotated[Path | None, typer.Option(metavar="PATH", help="Where findings are kept; builds may share one.  [default: in DIR]")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over the recipe; may be repeated.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to leave the dataset.  [default: build/NAME]")
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="Where findings are kept; builds may share one.  [default: in DIR]"),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over the recipe; may be repeated."),
+    ] = None,
     limit: Limit = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, and forecast what judging would cost.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count, and forecast what judging would cost.")
+    ] = False,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -53,11 +65,17 @@ def judge(
     solutions: Annotated[Path, typer.Argument(metavar="SOLUTIONS", help="A file of Solution rows.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the judgements go, in the order of the solutions.")],
     threshold: Threshold = 0.8,
-    timeouts: Annotated[str, typer.Option(metavar="auto|fail|inconclusive", help="What a time-out counts as.")] = "auto",
+    timeouts: Annotated[
+        str, typer.Option(metavar="auto|fail|inconclusive", help="What a time-out counts as.")
+    ] = "auto",
     early_stop: Annotated[bool, typer.Option("--early-stop", help="End once the verdict is settled.")] = False,
-    isolation: Annotated[str, typer.Option(metavar="batch|per-test", help="Tests in one process, then confirmed; or each in its own.")] = "batch",
+    isolation: Annotated[
+        str, typer.Option(metavar="batch|per-test", help="Tests in one process, then confirmed; or each in its own.")
+    ] = "batch",
     sandbox: Annotated[str, typer.Option(metavar="auto|local|docker|none", help="Behind which walls.")] = "auto",
-    jobs: Annotated[int | None, typer.Option(min=1, help="How many at once.  [default: one for each processor]")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="How many at once.  [default: one for each processor]")
+    ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Judge so many times; what differs ends undecided.")] = 1,
     json_: Json = False,
     debug: Debug = False,
@@ -70,7 +88,9 @@ def judge(
 
 @app.command(name="import")
 def import_(
-    format_: Annotated[str, typer.Argument(metavar="FORMAT", help="humaneval, evalplus, mbpp, quixbugs, apps or problems.")],
+    format_: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="humaneval, evalplus, mbpp, quixbugs, apps or problems.")
+    ],
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A file, or a pattern with *.")],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the Problem rows go.")],
     limit: Limit = None,

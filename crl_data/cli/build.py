@@ -10,7 +10,9 @@ from crl_data.corpus.build import Built, build, dry_run
 from crl_data.corpus.forecast import Forecast
 
 
-def run(recipe: Path, out: Path | None, store: Path | None, settings: list[str], limit: int | None, dry: bool, as_json: bool) -> None:
+def run(
+    recipe: Path, out: Path | None, store: Path | None, settings: list[str], limit: int | None, dry: bool, as_json: bool
+) -> None:
     if dry:
         found = dry_run(recipe, store=store, settings=settings, limit=limit)
         print(json.dumps(_forecast(found), indent=2) if as_json else _forecast_text(found))
@@ -32,7 +34,9 @@ def summary(built: Built) -> str:
         *_reasons(counts["candidates"]["dropped"]),
     ]
     if built.remembered:
-        lines.append(f"            {built.remembered:>9,} of these judgements were remembered, {built.judged:,} were run")
+        lines.append(
+            f"            {built.remembered:>9,} of these judgements were remembered, {built.judged:,} were run"
+        )
     if counts["bad_rows"]:
         lines.append(f"bad rows    {counts['bad_rows']:>9,} skipped; listed in manifest.json")
     for split, n in counts["records"].items():
@@ -40,10 +44,17 @@ def summary(built: Built) -> str:
             f"{split:<10}  {n['records']:>9,} records: {n.get('solve', 0):,} solve, {n.get('critique', 0):,} critique "
             f"({n.get('critique true', 0):,} True, {n.get('critique false', 0):,} False)"
         )
-    lines += [f"            {n:>9,} critique records are missing: {why}" for why, n in counts["mix"]["shortfall"].items()]
+    lines += [
+        f"            {n:>9,} critique records are missing: {why}" for why, n in counts["mix"]["shortfall"].items()
+    ]
     if manifest["judge"]["backend"] == "none":
         lines.append("judged without walls: the solutions could have tampered with these verdicts")
-    lines += ["", f"dataset     {target}/data", f"card        {target}/README.md", f"report      {target}/report/index.html"]
+    lines += [
+        "",
+        f"dataset     {target}/data",
+        f"card        {target}/README.md",
+        f"report      {target}/report/index.html",
+    ]
     return "\n".join(lines)
 
 

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crl_data.corpus.records import as_problem, calibration_of
-from crl_data.corpus.records import find_record
+from crl_data.corpus.records import as_problem, calibration_of, find_record
 from crl_data.errors import InputError
 from crl_data.judging import Isolation, Judge, Policy, Timeouts
 from crl_data.judging.explain import Explained, explain
@@ -19,7 +18,9 @@ _CUT = 2000
 def run(directory: Path, name: str, sandbox: str, as_json: bool) -> None:
     record = find_record(directory, name)
     if record.kind != "critique" or record.solution is None or record.judge is None:
-        raise InputError(f"{name}: a solve record has no solution to explain; its critique records are called critique:{record.problem_id}:...")
+        raise InputError(
+            f"{name}: a solve record has no solution to explain; its critique records are called critique:{record.problem_id}:..."
+        )
     policy = Policy(
         threshold=record.judge.threshold,
         timeouts=Timeouts(record.judge.timeouts),
@@ -56,7 +57,11 @@ def _text(record: Record, found: Explained) -> str:
         "",
     ]
     for number, test in enumerate(found.tests, 1):
-        lines.append(f"test {number}: {test.outcome}, {test.cpu_s:.3f} s" if test.cpu_s is not None else f"test {number}: {test.outcome}")
+        lines.append(
+            f"test {number}: {test.outcome}, {test.cpu_s:.3f} s"
+            if test.cpu_s is not None
+            else f"test {number}: {test.outcome}"
+        )
         lines.append(_block("input", test.input))
         if test.expected:
             lines.append(_block("expected", test.expected))

@@ -43,7 +43,9 @@ def run(format_: str, source: str, out: Path, limit: int | None, verify: bool, a
         writer = opened.enter_context(RowWriter(out, PROBLEM))
         ids: set[str] = set()
         tools = Tools(references, refuse)
-        for found in tqdm(read_problems(format_, source, Path(), tools), desc="importing", disable=None, unit="", leave=False):
+        for found in tqdm(
+            read_problems(format_, source, Path(), tools), desc="importing", disable=None, unit="", leave=False
+        ):
             counts["read"] += 1
             if found.id in ids:
                 raise RowError(tools.place, "id", "an id that no row before it has", f"{found.id!r} again")
@@ -99,7 +101,11 @@ class _Check:
 
 def _say(out: Path, counts: Counter[str], notes: list[tuple[str, str]], verify: bool, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({**counts, "notes": [{"id": name, "reason": reason} for name, reason in notes]}, ensure_ascii=False))
+        print(
+            json.dumps(
+                {**counts, "notes": [{"id": name, "reason": reason} for name, reason in notes]}, ensure_ascii=False
+            )
+        )
         return
     for name, reason in notes:
         print(f"{name}: {reason}")

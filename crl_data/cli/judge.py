@@ -39,7 +39,11 @@ def run(
     with tempfile.TemporaryDirectory(prefix="crl-judge-") as folder, Stage(Path(folder) / "problems.sqlite") as stage:
         _stage_problems(problems, stage)
         writer = RowWriter(out, JUDGEMENT)
-        with Judge(jobs=jobs, sandbox=sandbox, policy=policy) as judge, writer, tqdm(desc="judging", disable=None, unit="", leave=False) as bar:
+        with (
+            Judge(jobs=jobs, sandbox=sandbox, policy=policy) as judge,
+            writer,
+            tqdm(desc="judging", disable=None, unit="", leave=False) as bar,
+        ):
             for solution, judgement in _judged(judge, _checked(solutions, stage), repeat):
                 writer.write({**cells_of(judgement), **solution.extra})
                 counts[{True: "true", False: "false", None: "inconclusive"}[judgement.verdict]] += 1
@@ -47,12 +51,17 @@ def run(
     if as_json:
         print(json.dumps({"judged": sum(counts.values()), **counts}))
     else:
-        print(f"{sum(counts.values()):,} judged: {counts['true']:,} True, {counts['false']:,} False, {counts['inconclusive']:,} inconclusive; {out}", file=sys.stderr)
+        print(
+            f"{sum(counts.values()):,} judged: {counts['true']:,} True, {counts['false']:,} False, {counts['inconclusive']:,} inconclusive; {out}",
+            file=sys.stderr,
+        )
 
 
 def _policy(threshold: float, timeouts: str, early_stop: bool, isolation: str) -> Policy:
     try:
-        return Policy(threshold=threshold, timeouts=Timeouts(timeouts), early_stop=early_stop, isolation=Isolation(isolation))
+        return Policy(
+            threshold=threshold, timeouts=Timeouts(timeouts), early_stop=early_stop, isolation=Isolation(isolation)
+        )
     except ValueError as error:
         raise InputError(str(error)) from None
 
@@ -79,11 +88,15 @@ def _checked(path: Path, stage: Stage) -> Iterator[tuple[Problem, Solution]]:
         if problem is None or problem.id != solution.problem_id:
             problem = stage.problem(solution.problem_id)
         if problem is None:
-            raise RowError(row.place, "problem_id", "the id of a problem", f"{solution.problem_id!r}, which no problem has")
+            raise RowError(
+                row.place, "problem_id", "the id of a problem", f"{solution.problem_id!r}, which no problem has"
+            )
         yield problem, solution
 
 
-def _judged(judge: Judge, pairs: Iterator[tuple[Problem, Solution]], repeat: int) -> Iterator[tuple[Solution, Judgement]]:
+def _judged(
+    judge: Judge, pairs: Iterator[tuple[Problem, Solution]], repeat: int
+) -> Iterator[tuple[Solution, Judgement]]:
     waiting: deque[tuple[Solution, list[Future[Judgement]]]] = deque()
 
     def first() -> tuple[Solution, Judgement]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from crl_data.columns import JUDGEMENT, PROBLEM, RECORD, SOLUTION, Struct
 from crl_data.corpus.outputs import file_hash
 from crl_data.errors import InputError, RowError
-from crl_data.rows import make_problem, read_rows, row_faults
 from crl_data.problems import fault_of
+from crl_data.rows import make_problem, read_rows, row_faults
 
 _SHOWN = 1000
 

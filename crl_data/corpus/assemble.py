@@ -25,7 +25,9 @@ TRAIN, TEST = "train", "test"
 class Assembly:
     """Makes records of what is on the stage."""
 
-    def __init__(self, recipe: Recipe, stage: Stage, judge: Judge, tally: Tally, solve: Template, critique: Template) -> None:
+    def __init__(
+        self, recipe: Recipe, stage: Stage, judge: Judge, tally: Tally, solve: Template, critique: Template
+    ) -> None:
         self.recipe = recipe
         self.stage = stage
         self.judge = judge
@@ -62,12 +64,19 @@ class Assembly:
 
     def write_data(self, directory: Directory, mixed: Mixed) -> None:
         """The records, split by problem, in an order drawn by seed."""
-        names = sorted((problem.id for problem, _ in self.stage.problems()), key=lambda name: draw(self.recipe.seed, "split", name))
+        names = sorted(
+            (problem.id for problem, _ in self.stage.problems()), key=lambda name: draw(self.recipe.seed, "split", name)
+        )
         of_test = set(names[: round(self.recipe.split.test_share * len(names))])
         order = sorted(names, key=lambda name: draw(self.recipe.seed, "order", name))
-        for split, members in ((TRAIN, [name for name in order if name not in of_test]), (TEST, [name for name in order if name in of_test])):
+        for split, members in (
+            (TRAIN, [name for name in order if name not in of_test]),
+            (TEST, [name for name in order if name in of_test]),
+        ):
             counts = self.tally.records.setdefault(split, Counter())
-            directory.write_shards("data", split, RECORD, (self._count(counts, record) for record in self._records(members, mixed)))
+            directory.write_shards(
+                "data", split, RECORD, (self._count(counts, record) for record in self._records(members, mixed))
+            )
             if not counts:
                 del self.tally.records[split]
 

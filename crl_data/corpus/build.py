@@ -80,7 +80,14 @@ def default_directory(recipe: Path) -> Path:
     return Path("build") / recipe.stem
 
 
-def dry_run(recipe: str | Path, *, store: str | Path | None = None, settings: Sequence[str] = (), limit: int | None = None, quiet: bool | None = None) -> Forecast:
+def dry_run(
+    recipe: str | Path,
+    *,
+    store: str | Path | None = None,
+    settings: Sequence[str] = (),
+    limit: int | None = None,
+    quiet: bool | None = None,
+) -> Forecast:
     """What a build would do: its counts after the filters, and a forecast of what judging costs. Leaves nothing behind."""
     path = Path(recipe)
     loaded = load_recipe(path, settings)
@@ -115,7 +122,9 @@ class _Run:
         sandbox = open_sandbox(self.recipe.judge.sandbox, self.recipe.judge.libraries)
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
             self.gather(stage, store, sandbox)
-            with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store) as judge:
+            with Judge(
+                jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store
+            ) as judge:
                 self.label(stage, judge)
                 manifest = self.assemble(stage, judge, directory)
             return Built(directory=directory.path, manifest=manifest, judged=store.kept, remembered=store.hits)
@@ -160,14 +169,32 @@ class _Run:
             raise InputError(f"{self.path}: {_NO_RECORDS} ({reasons or 'none was read'})")
         assembly = Assembly(self.recipe, stage, judge, self.tally, self.solve, self.critique)
         new = directory.new
-        write_parquet(new / "problems.parquet", _PROBLEMS, lambda: ({**cells_of(p), "set_aside": why} for p, why in stage.problems(kept_only=False)))
-        write_parquet(new / "candidates.parquet", CANDIDATE, lambda: ({**cells_of(c), "dropped": why} for _, c, why in stage.candidates(kept_only=False)))
+        write_parquet(
+            new / "problems.parquet",
+            _PROBLEMS,
+            lambda: ({**cells_of(p), "set_aside": why} for p, why in stage.problems(kept_only=False)),
+        )
+        write_parquet(
+            new / "candidates.parquet",
+            CANDIDATE,
+            lambda: ({**cells_of(c), "dropped": why} for _, c, why in stage.candidates(kept_only=False)),
+        )
         write_parquet(new / "judgements.parquet", JUDGEMENT, stage.judgements)
         assembly.write_pool(directory)
         mixed = assembly.mixed()
         assembly.write_data(directory, mixed)
         self.tally.mix = {"critiques wanted": mixed.wanted, "shortfall": mixed.shortfall}
-        made = manifest.make(self.recipe, self.path, self.limit, self.tally, self.tokenizer, judge, (self.solve, self.critique), stage, new)
+        made = manifest.make(
+            self.recipe,
+            self.path,
+            self.limit,
+            self.tally,
+            self.tokenizer,
+            judge,
+            (self.solve, self.critique),
+            stage,
+            new,
+        )
         directory.write_text("README.md", card.render(made))
         write_report(new, made)
         directory.write_text("manifest.json", json.dumps(made, indent=2, ensure_ascii=False) + "\n")
@@ -186,4 +213,3 @@ class _Run:
         disable = True if self.quiet else None  # None: where standard error is no terminal
         with tqdm(desc=what, total=total, disable=disable, unit="", leave=False) as bar:
             yield bar.update
-

@@ -9,12 +9,20 @@ import jinja2
 import yaml
 
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
-_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
+_SIZES = (
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)
 
 
 def render(manifest: dict[str, Any]) -> str:
     """The card as text."""
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
     environment.filters["number"] = lambda value: f"{value:,}"
     environment.filters["share"] = lambda value, whole: f"{100 * value / whole:.1f} %" if whole else "none"
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
@@ -27,7 +35,10 @@ def front_matter(manifest: dict[str, Any]) -> dict[str, Any]:
     """What the Hub and `datasets.load_dataset` read: configurations, splits, sizes, licence, tags."""
     records = manifest["counts"]["records"]
     total = sum(split["records"] for split in records.values())
-    sizes = {split: sum(file["bytes"] for name, file in manifest["files"].items() if name.startswith(f"data/{split}-")) for split in records}
+    sizes = {
+        split: sum(file["bytes"] for name, file in manifest["files"].items() if name.startswith(f"data/{split}-"))
+        for split in records
+    }
     licenses = sorted({source["license"] or "unknown" for source in manifest["sources"]})
     return {
         "pretty_name": manifest["name"],
@@ -44,7 +55,10 @@ def front_matter(manifest: dict[str, Any]) -> dict[str, Any]:
         ],
         "dataset_info": {
             "config_name": "default",
-            "splits": [{"name": split, "num_bytes": sizes[split], "num_examples": counts["records"]} for split, counts in records.items()],
+            "splits": [
+                {"name": split, "num_bytes": sizes[split], "num_examples": counts["records"]}
+                for split, counts in records.items()
+            ],
             "download_size": sum(sizes.values()),
             "dataset_size": sum(sizes.values()),
         },

@@ -24,7 +24,14 @@ class Gathering:
     """Reads the sources of a recipe into a stage."""
 
     def __init__(
-        self, recipe: Recipe, base: Path, stage: Stage, tally: Tally, references: Callable[[], References], count: CountTokens, limit: int | None
+        self,
+        recipe: Recipe,
+        base: Path,
+        stage: Stage,
+        tally: Tally,
+        references: Callable[[], References],
+        count: CountTokens,
+        limit: int | None,
     ) -> None:
         self.recipe = recipe
         self.base = base
@@ -55,7 +62,9 @@ class Gathering:
                     self._add(problem)
             except Duplicate:
                 self.tally.problems["read"] -= 1
-                self._bad_row(RowError(self.tools.place, "id", "an id that no problem before it has", f"{problem.id!r} again"))
+                self._bad_row(
+                    RowError(self.tools.place, "id", "an id that no problem before it has", f"{problem.id!r} again")
+                )
 
     def _all_problems(self) -> Iterator[Problem | SetAside]:
         left = self.limit
@@ -96,24 +105,40 @@ class Gathering:
             known, why_aside = self.stage.status(solution.problem_id)
             if not known:
                 if not self.partial:
-                    self._bad_row(RowError(self.tools.place, "problem_id", "the id of a problem", f"{solution.problem_id!r}, which no problem has"))
+                    self._bad_row(
+                        RowError(
+                            self.tools.place,
+                            "problem_id",
+                            "the id of a problem",
+                            f"{solution.problem_id!r}, which no problem has",
+                        )
+                    )
                 continue
             self.tally.candidates["read"] += 1
             code, why_none = code_of(solution, rule)
             dropped = why_none or (ITS_PROBLEM if why_aside else None)
-            taken = replace(solution, code=code, extra={**solution.extra, "extraction": rule if solution.code is None else None})
+            taken = replace(
+                solution, code=code, extra={**solution.extra, "extraction": rule if solution.code is None else None}
+            )
             try:
                 self.stage.add_candidate(taken, dropped or None)
             except Duplicate:
                 self.tally.candidates["read"] -= 1
                 self._bad_row(
-                    RowError(self.tools.place, "id", f"an id that no candidate of problem {solution.problem_id!r} before it has", f"{solution.id!r} again")
+                    RowError(
+                        self.tools.place,
+                        "id",
+                        f"an id that no candidate of problem {solution.problem_id!r} before it has",
+                        f"{solution.id!r} again",
+                    )
                 )
 
     def _all_candidates(self) -> Iterator[tuple[Solution, Extraction]]:
         for source in self.recipe.candidates:
             if isinstance(source, Recorded):
-                for solution in recorded.sample(source.format, source.path, self.base, self.tools, self.stage.by_entry_point):
+                for solution in recorded.sample(
+                    source.format, source.path, self.base, self.tools, self.stage.by_entry_point
+                ):
                     yield solution, source.extract
             elif isinstance(source, Mutants):
                 self.tools.place = "mutants"

@@ -53,7 +53,10 @@ def make(
         "set_aside": tally.set_aside,
         "bad_rows": tally.bad_rows,
         "lists_are_cut_at": LISTED,
-        "files": {str(file.relative_to(new)): {"sha256": file_hash(file), "bytes": file.stat().st_size} for file in sorted(new.rglob("*.parquet"))},
+        "files": {
+            str(file.relative_to(new)): {"sha256": file_hash(file), "bytes": file.stat().st_size}
+            for file in sorted(new.rglob("*.parquet"))
+        },
     }
 
 

@@ -81,7 +81,9 @@ def _pick(problem: str, choices: Sequence[Choice], wants: tuple[bool, ...], sett
     if settings.pick == "first":
         ordered = sorted(choices, key=lambda one: one.place)
     elif settings.pick == "near_miss":
-        ordered = sorted(choices, key=lambda one: (abs((one.pass_rate or 0.0) - settings.threshold), one.verdict, one.place))
+        ordered = sorted(
+            choices, key=lambda one: (abs((one.pass_rate or 0.0) - settings.threshold), one.verdict, one.place)
+        )
     else:
         ordered = sorted(choices, key=lambda one: draw(settings.seed, "pick", problem, one.id))
     if settings.pick == "one_true_one_false":
@@ -109,7 +111,10 @@ class _Quota:
         if self.balance is None:
             return (True, False)
         ahead = self.true * (1 - self.balance) > self.false * self.balance
-        full = {True: self.most_true is not None and self.true >= self.most_true, False: self.most_false is not None and self.false >= self.most_false}
+        full = {
+            True: self.most_true is not None and self.true >= self.most_true,
+            False: self.most_false is not None and self.false >= self.most_false,
+        }
         return tuple(verdict for verdict in ((False, True) if ahead else (True, False)) if not full[verdict])
 
     def count(self, picked: Sequence[Choice], step: int) -> None:

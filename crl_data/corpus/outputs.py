@@ -40,12 +40,16 @@ class Directory:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self._lock.close()
-                raise Busy(f"{self.path}: another build is writing here; wait for it, or choose another --out") from None
+                raise Busy(
+                    f"{self.path}: another build is writing here; wait for it, or choose another --out"
+                ) from None
             self._clear()
             self.new.mkdir()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with contextlib.suppress(OSError):
             self._clear()
         if self._lock is not None:
@@ -128,4 +132,3 @@ def file_hash(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-

@@ -217,7 +217,11 @@ def _message(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"][:-1])
         near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0)
-        return f"{key}: no such key; did you mean {near[0]!r}? (known here: {', '.join(known)})" if near else f"{key}: no such key"
+        return (
+            f"{key}: no such key; did you mean {near[0]!r}? (known here: {', '.join(known)})"
+            if near
+            else f"{key}: no such key"
+        )
     if first["type"] == "missing":
         return f"{key}: expected a value, got nothing"
     wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

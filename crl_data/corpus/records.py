@@ -39,7 +39,9 @@ def solve_record(prepared: Prepared, info: JudgeInfo, template: Template) -> Rec
     )
 
 
-def critique_record(prepared: Prepared, info: JudgeInfo, template: Template, candidate: Solution, judgement: Judgement) -> Record:
+def critique_record(
+    prepared: Prepared, info: JudgeInfo, template: Template, candidate: Solution, judgement: Judgement
+) -> Record:
     """A record that shows a solution and asks whether it is correct; its reward is for saying the verdict."""
     problem = prepared.plan.problem
     assert candidate.code is not None and judgement.verdict is not None
@@ -103,7 +105,9 @@ def find_record(path: str | Path, name: str) -> Record:
                     return make_record(row.cells)
     if not (Path(path) / "manifest.json").is_file():
         raise InputError(f"{path}: expected a built dataset, got no manifest.json")
-    raise InputError(f"{path}: no record is called {name!r}; ids look like {record_id(CRITIQUE, 'PROBLEM', 'SOLUTION')}")
+    raise InputError(
+        f"{path}: no record is called {name!r}; ids look like {record_id(CRITIQUE, 'PROBLEM', 'SOLUTION')}"
+    )
 
 
 def make_record(cells: dict[str, Any]) -> Record:
@@ -121,10 +125,22 @@ def make_record(cells: dict[str, Any]) -> Record:
 
 def as_problem(record: Record) -> Problem:
     """The problem that a record carries, ready to be judged again."""
-    return make_problem({"id": record.problem_id, **{name: getattr(record, name) for name in _CARRIED}} | {"tests": [vars(test) for test in record.tests], "source": vars(record.source)})
+    return make_problem(
+        {"id": record.problem_id, **{name: getattr(record, name) for name in _CARRIED}}
+        | {"tests": [vars(test) for test in record.tests], "source": vars(record.source)}
+    )
 
 
-_CARRIED = ("question", "test_kind", "entry_point", "test_setup", "checker", "starter_code", "time_limit_s", "memory_limit_mb")
+_CARRIED = (
+    "question",
+    "test_kind",
+    "entry_point",
+    "test_setup",
+    "checker",
+    "starter_code",
+    "time_limit_s",
+    "memory_limit_mb",
+)
 
 
 def calibration_of(record: Record) -> Calibration:

@@ -27,7 +27,9 @@ class Selected:
     too_many: int
 
 
-def select_tests(problem: Problem, max_tokens: int | None, max_tests: int | None, seed: int, count: CountTokens) -> Selected:
+def select_tests(
+    problem: Problem, max_tokens: int | None, max_tests: int | None, seed: int, count: CountTokens
+) -> Selected:
     """Keep the tests that are short enough, at most `max_tests` of them."""
     tests = list(enumerate(problem.tests))
     if max_tokens is not None and problem.test_kind in (TestKind.STDIN, TestKind.FUNCTION):
@@ -61,7 +63,9 @@ def token_counter(tokenizer: str | None) -> tuple[CountTokens, str]:
     try:
         from tokenizers import Tokenizer
     except ImportError:
-        raise InputError(f"select.tokenizer: {tokenizer!r} needs the package tokenizers: pip install tokenizers, or leave it null") from None
+        raise InputError(
+            f"select.tokenizer: {tokenizer!r} needs the package tokenizers: pip install tokenizers, or leave it null"
+        ) from None
     try:
         loaded = Tokenizer.from_file(tokenizer) if tokenizer.endswith(".json") else Tokenizer.from_pretrained(tokenizer)
     except Exception as error:  # the library raises bare exceptions

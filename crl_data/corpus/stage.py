@@ -67,7 +67,10 @@ class Stage:
     def add_problem(self, problem: Problem, set_aside: str | None = None) -> None:
         """Raises `Duplicate` where the id is taken."""
         cells = json.dumps(cells_of(problem), ensure_ascii=False)
-        self._run("insert into problems (id, entry_point, cells, set_aside) values (?, ?, ?, ?)", (problem.id, problem.entry_point, cells, set_aside))
+        self._run(
+            "insert into problems (id, entry_point, cells, set_aside) values (?, ?, ?, ?)",
+            (problem.id, problem.entry_point, cells, set_aside),
+        )
 
     def add_absent(self, name: str, reason: str) -> None:
         """A row that makes no problem of ours; only its id is known."""
@@ -128,7 +131,12 @@ class Stage:
 
     def judged(self, place: int, judgement: dict[str, Any]) -> None:
         verdict = judgement["verdict"]
-        values = (json.dumps(judgement, ensure_ascii=False), None if verdict is None else int(verdict), judgement["pass_rate"], place)
+        values = (
+            json.dumps(judgement, ensure_ascii=False),
+            None if verdict is None else int(verdict),
+            judgement["pass_rate"],
+            place,
+        )
         self._run("update candidates set judgement = ?, verdict = ?, pass_rate = ? where place = ?", values)
 
     def judgements(self) -> Iterator[dict[str, Any]]:

@@ -52,7 +52,9 @@ class Store:
             self._db.execute("pragma synchronous = normal")  # survives the end of this process at any instant
             version = self._db.execute("pragma user_version").fetchone()[0]
             if version not in (0, _VERSION):
-                raise WorkError(f"{path}: a store of version {version}, and this program reads version {_VERSION}: name another with --store")
+                raise WorkError(
+                    f"{path}: a store of version {version}, and this program reads version {_VERSION}: name another with --store"
+                )
             self._db.execute(f"pragma user_version = {_VERSION}")
             self._db.executescript(_TABLES)
         except (sqlite3.Error, OSError) as error:

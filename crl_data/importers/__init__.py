@@ -51,7 +51,9 @@ ByEntryPoint = Callable[[str], Sequence[Problem]]
 class References(Protocol):
     """What runs references for importers that need expected outputs: `judging.reference.Reference`."""
 
-    def results(self, code: str, entry: str, arguments: Sequence[Sequence[Any]], *, iterate: bool = False) -> list[tuple[Any, str]]: ...
+    def results(
+        self, code: str, entry: str, arguments: Sequence[Sequence[Any]], *, iterate: bool = False
+    ) -> list[tuple[Any, str]]: ...
 
 
 class Tools:
@@ -62,7 +64,12 @@ class Tools:
     place: the file and line of the row that was read last.
     """
 
-    def __init__(self, references: Callable[[], References], bad_row: Callable[[RowError], None], max_field_mb: int = MAX_FIELD_MB) -> None:
+    def __init__(
+        self,
+        references: Callable[[], References],
+        bad_row: Callable[[RowError], None],
+        max_field_mb: int = MAX_FIELD_MB,
+    ) -> None:
         self.references = references
         self.bad_row = bad_row
         self.max_field_mb = max_field_mb
@@ -86,7 +93,9 @@ def read_problems(format: str, source: str, base: Path, tools: Tools) -> Iterato
     return found
 
 
-def read_solutions(format: str, source: str, base: Path, tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:  # noqa: A002
+def read_solutions(
+    format: str, source: str, base: Path, tools: Tools, by_entry_point: ByEntryPoint
+) -> Iterator[Solution]:
     """The recorded solutions of a source in a named format."""
     module = _module(format, SOLUTION_FORMATS, "solutions")
     found: Iterator[Solution] = module.read_solutions(find_files(source, base), tools, by_entry_point)

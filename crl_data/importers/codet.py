@@ -26,10 +26,19 @@ def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryP
         name = next(reversed(_FUNCTION.findall(prompt)), "")
         problem = _nearest(prompt, by_entry_point(name))
         if problem is None:
-            tools.bad_row(RowError(row.place, "prompt", "a prompt whose last function is the entry point of a problem", name or "no function"))
+            tools.bad_row(
+                RowError(
+                    row.place,
+                    "prompt",
+                    "a prompt whose last function is the entry point of a problem",
+                    name or "no function",
+                )
+            )
             continue
         for number, sample in enumerate(items(row, "samples")):
-            yield Solution(problem_id=problem, id=f"codegen-16B/{problem}/{number}", code=prompt + str(sample), sampler=_SAMPLER)
+            yield Solution(
+                problem_id=problem, id=f"codegen-16B/{problem}/{number}", code=prompt + str(sample), sampler=_SAMPLER
+            )
 
 
 def _nearest(prompt: str, problems: Sequence[Problem]) -> str | None:

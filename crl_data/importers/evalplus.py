@@ -41,7 +41,16 @@ MBPP_PLUS = Source(
     url="https://github.com/evalplus/mbppplus_release",
 )
 _AS_SETS = frozenset(
-    {"similar_elements", "find_char_long", "common_in_nested_lists", "extract_singly", "larg_nnum", "intersection_array", "find_dissimilar", "Diff"}
+    {
+        "similar_elements",
+        "find_char_long",
+        "common_in_nested_lists",
+        "extract_singly",
+        "larg_nnum",
+        "intersection_array",
+        "find_dissimilar",
+        "Diff",
+    }
 )
 _NOT_NONE = frozenset({"check_str", "text_match_three", "text_starta_endb"})
 
@@ -87,12 +96,17 @@ def problem(row: Row, tools: Tools) -> Problem | SetAside:
     )
 
 
-def _tests(entry: str, pairs: list[tuple[Sequence[Any], Any]], atol: float, reference: str, tools: Tools) -> tuple[TestKind, tuple[Test, ...]]:
+def _tests(
+    entry: str, pairs: list[tuple[Sequence[Any], Any]], atol: float, reference: str, tools: Tools
+) -> tuple[TestKind, tuple[Test, ...]]:
     if entry in _NOT_NONE:
         return TestKind.ASSERT, _not_none_tests(entry, pairs, reference, tools)
     plain = entry not in _ORACLES and entry not in _AS_SETS and atol <= 1e-6
     if plain and all(survives_json(list(arguments)) and survives_json(value) for arguments, value in pairs):
-        tests = (Test(input=json.dumps(list(arguments), ensure_ascii=False), expected=json.dumps(value, ensure_ascii=False)) for arguments, value in pairs)
+        tests = (
+            Test(input=json.dumps(list(arguments), ensure_ascii=False), expected=json.dumps(value, ensure_ascii=False))
+            for arguments, value in pairs
+        )
         return TestKind.FUNCTION, tuple(tests)
     oracle = _ORACLES.get(entry, _close_to)
     if entry in _AS_SETS:
@@ -112,8 +126,14 @@ def _close_to(entry: str, arguments: Sequence[Any], value: Any, atol: float) -> 
     call = _call(entry, arguments)
     if isinstance(value, float) and math.isfinite(value):
         return f"out = {call}\nassert out == {literal(value)} or abs(out - {literal(value)}) <= {_tolerance(value, atol)!r}"
-    if isinstance(value, list | tuple) and value and all(isinstance(one, float) and math.isfinite(one) for one in value):
-        near = " and ".join(f"abs(out[{place}] - {literal(one)}) <= {_tolerance(one, atol)!r}" for place, one in enumerate(value))
+    if (
+        isinstance(value, list | tuple)
+        and value
+        and all(isinstance(one, float) and math.isfinite(one) for one in value)
+    ):
+        near = " and ".join(
+            f"abs(out[{place}] - {literal(one)}) <= {_tolerance(one, atol)!r}" for place, one in enumerate(value)
+        )
         same_shape = f"type(out) == {type(value).__name__} and len(out) == {len(value)}"
         return f"out = {call}\nassert out == {literal(value)} or ({same_shape} and {near})"
     return f"assert {call} == {literal(value)}"
@@ -153,12 +173,16 @@ _ORACLES: dict[str, Callable[[str, Sequence[Any], Any, float], str]] = {
 }
 
 
-def _not_none_tests(entry: str, pairs: list[tuple[Sequence[Any], Any]], reference: str, tools: Tools) -> tuple[Test, ...]:
+def _not_none_tests(
+    entry: str, pairs: list[tuple[Sequence[Any], Any]], reference: str, tools: Tools
+) -> tuple[Test, ...]:
     """Whether the canonical solution gives something, found by calling it and looking at no more than that."""
     asked = f"{reference}\n\ndef _gives_something(*arguments):\n    out = {entry}(*arguments)\n    return out if isinstance(out, bool) else out is not None\n"
     answers = tools.references().results(asked, "_gives_something", [arguments for arguments, _ in pairs])
     return tuple(
-        Test(input=f"out = {_call(entry, arguments)}\nassert (out if isinstance(out, bool) else out is not None) == {value}")
+        Test(
+            input=f"out = {_call(entry, arguments)}\nassert (out if isinstance(out, bool) else out is not None) == {value}"
+        )
         for (arguments, _), (value, fault) in zip(pairs, answers, strict=True)
         if not fault
     )
@@ -224,7 +248,33 @@ def _all_tuples(arguments: Any) -> Any:
 _RESTORED: dict[int, Callable[[Arguments], Arguments]] = {
     task: restore
     for tasks, restore in (
-        ((2, 116, 132, 143, 222, 261, 273, 394, 399, 421, 424, 429, 470, 560, 579, 596, 616, 630, 726, 740, 744, 809), _tuples),
+        (
+            (
+                2,
+                116,
+                132,
+                143,
+                222,
+                261,
+                273,
+                394,
+                399,
+                421,
+                424,
+                429,
+                470,
+                560,
+                579,
+                596,
+                616,
+                630,
+                726,
+                740,
+                744,
+                809,
+            ),
+            _tuples,
+        ),
         ((63, 64, 70, 94, 120, 237, 272, 299, 400, 409, 417, 438, 473, 614, 780), _lists_of_tuples),
         ((75, 413, 444, 753), _first_is_tuples),
         ((106, 750), _second_is_tuple),

@@ -33,7 +33,9 @@ def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
         content = json.dumps([row.cells.get("description"), row.cells.get("test_list")])
         if name in seen:
             if seen[name] != content:
-                tools.bad_row(RowError(row.place, "task_id", "the same problem as in the row before with this id", "another"))
+                tools.bad_row(
+                    RowError(row.place, "task_id", "the same problem as in the row before with this id", "another")
+                )
             continue
         seen[name] = content
         try:
@@ -67,7 +69,9 @@ def problem(row: Row, name: str) -> Problem | SetAside:
 def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
     """Each recorded response; the model and the way it was asked are in the name of the file."""
     for path in files:
-        model, _, way = path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("-APPS-Python3-0-1").rpartition("-")
+        model, _, way = (
+            path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("-APPS-Python3-0-1").rpartition("-")
+        )
         given: Counter[object] = Counter()  # a few problems stand twice in a file
         for row in tools.rows([path]):
             task = row.cells.get("task_id")

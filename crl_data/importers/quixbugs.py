@@ -41,7 +41,9 @@ def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
 def problem(row: Row) -> Problem | SetAside:
     name, correct = text(row, "name"), text(row, "correct")
     if row.cells.get("json_testcases") is None:
-        return SetAside(id=f"quixbugs/{name}", reason="its tests are a pytest module that needs other files of the source")
+        return SetAside(
+            id=f"quixbugs/{name}", reason="its tests are a pytest module that needs other files of the source"
+        )
     module = text(row, "python_testcase")
     skipped = _skipped(module)
     cases = [_case(row, place, case) for place, case in enumerate(items(row, "json_testcases"))]
@@ -50,7 +52,10 @@ def problem(row: Row) -> Problem | SetAside:
     if make is not None:
         kind, tests = TestKind.ASSERT, [Test(input=make(name, arguments, expected)) for arguments, expected in kept]
     else:
-        kind, tests = TestKind.FUNCTION, [Test(input=json.dumps(arguments), expected=json.dumps(expected)) for arguments, expected in kept]
+        kind, tests = (
+            TestKind.FUNCTION,
+            [Test(input=json.dumps(arguments), expected=json.dumps(expected)) for arguments, expected in kept],
+        )
     return Problem(
         id=f"quixbugs/{name}",
         question=_question(name, correct),
@@ -78,7 +83,9 @@ def _skipped(module: str) -> list[Any]:
             found += [
                 ast.literal_eval(compare.comparators[0])
                 for compare in ast.walk(node.test)
-                if isinstance(compare, ast.Compare) and isinstance(compare.left, ast.Name) and compare.left.id == "input_data"
+                if isinstance(compare, ast.Compare)
+                and isinstance(compare.left, ast.Name)
+                and compare.left.id == "input_data"
             ]
     return found
 
@@ -96,7 +103,9 @@ def _as_near(name: str, arguments: list[Any], expected: Any) -> str:
 def _question(name: str, correct: str) -> str:
     """The head of the function and the description that stands in the program."""
     tree = ast.parse(correct)
-    texts = [node.value.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    texts = [
+        node.value.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]
     description = next((one for one in texts if isinstance(one, str)), "")
     function = next((node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name), None)
     arguments = ast.unparse(function.args) if function else "..."

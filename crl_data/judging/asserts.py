@@ -100,7 +100,11 @@ def _closed(node: ast.AST, calls: Mapping[ast.Call, int]) -> Iterator[ast.expr]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Call) and child in calls:
             continue
-        if isinstance(child, ast.expr) and not isinstance(child, ast.Constant | ast.Slice | ast.Starred | ast.Name) and _is_closed(child, calls):
+        if (
+            isinstance(child, ast.expr)
+            and not isinstance(child, ast.Constant | ast.Slice | ast.Starred | ast.Name)
+            and _is_closed(child, calls)
+        ):
             yield child
         else:
             yield from _closed(child, calls)
@@ -108,7 +112,8 @@ def _closed(node: ast.AST, calls: Mapping[ast.Call, int]) -> Iterator[ast.expr]:
 
 def _is_closed(node: ast.expr, calls: Mapping[ast.Call, int]) -> bool:
     return not any(
-        (isinstance(inner, ast.Call) and inner in calls) or (isinstance(inner, ast.Name) and inner.id not in _FUNCTIONS and inner.id != "math")
+        (isinstance(inner, ast.Call) and inner in calls)
+        or (isinstance(inner, ast.Name) and inner.id not in _FUNCTIONS and inner.id != "math")
         for inner in ast.walk(node)
     )
 
@@ -120,7 +125,9 @@ def called_names(tests: Iterable[str]) -> set[str]:
         tree = ast.parse(source)
         bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
         bound |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-        called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+        called = {
+            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
         found |= called - bound - set(dir(builtins))
     return found
 
@@ -129,23 +136,46 @@ def _plain_statements(body: list[ast.stmt]) -> list[ast.stmt]:
     """Statements without documentation, `pass`, and imports of `math` (whose names the evaluator knows)."""
     kept = []
     for statement in body:
-        if isinstance(statement, ast.Pass) or (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)):
+        if isinstance(statement, ast.Pass) or (
+            isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+        ):
             continue
-        if isinstance(statement, ast.Import) and all(name.name == "math" and name.asname is None for name in statement.names):
+        if isinstance(statement, ast.Import) and all(
+            name.name == "math" and name.asname is None for name in statement.names
+        ):
             continue
         kept.append(statement)
     return kept
 
 
-def _called_checker(statement: ast.stmt, checkers: Mapping[str, ast.FunctionDef], entry: str | None) -> ast.FunctionDef | None:
+def _called_checker(
+    statement: ast.stmt, checkers: Mapping[str, ast.FunctionDef], entry: str | None
+) -> ast.FunctionDef | None:
     """The function of the set-up that `check(entry)` calls, if that is what the statement is."""
-    if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call) and isinstance(statement.value.func, ast.Name)):
+    if not (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Call)
+        and isinstance(statement.value.func, ast.Name)
+    ):
         return None
     call, checker = statement.value, checkers.get(statement.value.func.id)
-    if checker is None or call.keywords or len(call.args) != 1 or not isinstance(call.args[0], ast.Name) or call.args[0].id != entry:
+    if (
+        checker is None
+        or call.keywords
+        or len(call.args) != 1
+        or not isinstance(call.args[0], ast.Name)
+        or call.args[0].id != entry
+    ):
         return None
     arguments = checker.args
-    if len(arguments.args) != 1 or arguments.defaults or arguments.vararg or arguments.kwarg or arguments.kwonlyargs or checker.decorator_list:
+    if (
+        len(arguments.args) != 1
+        or arguments.defaults
+        or arguments.vararg
+        or arguments.kwarg
+        or arguments.kwonlyargs
+        or checker.decorator_list
+    ):
         return None
     return checker
 
@@ -184,7 +214,10 @@ class _Finder:
         elif isinstance(node, ast.Attribute):
             if not (isinstance(node.value, ast.Name) and node.value.id == "math" and node.attr in _MATH_CONSTANTS):
                 raise Unsplittable(f"it reads the attribute {node.attr!r}")
-        elif isinstance(node, ast.Compare | ast.BoolOp | ast.BinOp | ast.UnaryOp | ast.IfExp | ast.Subscript | ast.Slice | ast.Starred):
+        elif isinstance(
+            node,
+            ast.Compare | ast.BoolOp | ast.BinOp | ast.UnaryOp | ast.IfExp | ast.Subscript | ast.Slice | ast.Starred,
+        ):
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.expr):
                     self.expression(child)
@@ -220,7 +253,9 @@ class _Finder:
     def call(self, node: ast.Call, drawn: bool) -> None:
         if self.is_entry(node.func):
             self.numbers[node] = len(self.calls)
-            if any(isinstance(argument, ast.Starred) for argument in node.args) or any(keyword.arg is None for keyword in node.keywords):
+            if any(isinstance(argument, ast.Starred) for argument in node.args) or any(
+                keyword.arg is None for keyword in node.keywords
+            ):
                 raise Unsplittable("it unpacks arguments")
             args = tuple(constant(argument) for argument in node.args)
             named = {keyword.arg: constant(keyword.value) for keyword in node.keywords if keyword.arg is not None}
@@ -229,7 +264,11 @@ class _Finder:
         draws = False
         if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and node.func.id not in self.bound:
             draws = node.func.id in _DRAWING
-        elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == "math":
+        elif (
+            isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "math"
+        ):
             if node.func.attr not in _MATH_FUNCTIONS:
                 raise Unsplittable(f"it calls math.{node.func.attr}")
         elif isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
@@ -276,7 +315,9 @@ def constant(node: ast.expr) -> Any:
 
 
 class _Evaluator:
-    def __init__(self, numbers: Mapping[ast.Call, int], results: Sequence[Any], constants: Mapping[ast.expr, Any]) -> None:
+    def __init__(
+        self, numbers: Mapping[ast.Call, int], results: Sequence[Any], constants: Mapping[ast.expr, Any]
+    ) -> None:
         self.numbers = numbers
         self.results = results
         self.constants = constants
@@ -300,7 +341,11 @@ class _Evaluator:
                 return ast.unparse(test)[:200]
             if any(node in self.numbers for node in ast.walk(test.comparators[0]) if isinstance(node, ast.Call)):
                 left, right = right, left
-            word = "" if isinstance(test.ops[0], ast.Eq) else {v: k for k, v in _OPERATOR_WORDS.items()}.get(type(test.ops[0]), "") + " "
+            word = (
+                ""
+                if isinstance(test.ops[0], ast.Eq)
+                else {v: k for k, v in _OPERATOR_WORDS.items()}.get(type(test.ops[0]), "") + " "
+            )
             return f"expected {word}{shown(right)}, got {shown(left)}"
         return f"{ast.unparse(test)[:200]} does not hold"
 
@@ -338,7 +383,11 @@ class _Evaluator:
                 yield self.value(node)
 
     def dict(self, node: ast.Dict) -> Any:
-        return {self.value(key): self.value(value) for key, value in zip(node.keys, node.values, strict=True) if key is not None}
+        return {
+            self.value(key): self.value(value)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if key is not None
+        }
 
     def compare(self, node: ast.Compare) -> Any:
         left = self.value(node.left)
@@ -383,7 +432,11 @@ class _Evaluator:
             return self.results[number]
         if isinstance(node.func, ast.Name):
             function = _FUNCTIONS[node.func.id]
-        elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == "math":
+        elif (
+            isinstance(node.func, ast.Attribute)
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id == "math"
+        ):
             function = getattr(math, node.func.attr)
         else:
             assert isinstance(node.func, ast.Attribute)
@@ -402,7 +455,13 @@ class _Evaluator:
 
     def comprehension(self, node: ast.GeneratorExp | ast.ListComp | ast.SetComp) -> Any:
         items = list(self.generated(node.elt, node.generators))
-        return iter(items) if isinstance(node, ast.GeneratorExp) else items if isinstance(node, ast.ListComp) else set(items)
+        return (
+            iter(items)
+            if isinstance(node, ast.GeneratorExp)
+            else items
+            if isinstance(node, ast.ListComp)
+            else set(items)
+        )
 
     def generated(self, element: ast.expr, parts: list[ast.comprehension]) -> Iterator[Any]:
         if not parts:
@@ -483,7 +542,12 @@ _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
 
 def _bound(kind: type[ast.operator], left: Any, right: Any) -> None:
     """Refuse arithmetic whose result would not fit: a test must not make its judge compute for hours."""
-    if kind is ast.Pow and isinstance(left, int) and isinstance(right, int) and left.bit_length() * abs(right) > MAX_BITS:
+    if (
+        kind is ast.Pow
+        and isinstance(left, int)
+        and isinstance(right, int)
+        and left.bit_length() * abs(right) > MAX_BITS
+    ):
         raise TooLong("it raises to too high a power")
     if kind is ast.LShift and isinstance(right, int) and right > MAX_BITS:
         raise TooLong("it shifts too far")
@@ -495,17 +559,75 @@ def _bound(kind: type[ast.operator], left: Any, right: Any) -> None:
                 raise TooLong("it repeats a sequence too often")
 
 
-_TYPES: dict[str, Any] = {kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)}
+_TYPES: dict[str, Any] = {
+    kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
+}
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     **_TYPES,
-    **{function.__name__: function for function in (abs, all, any, divmod, isinstance, len, max, min, range, repr, reversed, round, sorted, sum, type)},
+    **{
+        function.__name__: function
+        for function in (
+            abs,
+            all,
+            any,
+            divmod,
+            isinstance,
+            len,
+            max,
+            min,
+            range,
+            repr,
+            reversed,
+            round,
+            sorted,
+            sum,
+            type,
+        )
+    },
 }
 _DRAWING = frozenset({"list", "tuple", "set", "frozenset", "sorted", "sum", "max", "min", "all", "any", "dict"})
 _KEYWORDS = frozenset({"rel_tol", "abs_tol", "reverse", "key", "default", "start", "ndigits"}) - {"key"}
 _MATH_CONSTANTS = frozenset({"pi", "e", "tau", "inf", "nan"})
-_MATH_FUNCTIONS = frozenset({"isclose", "isnan", "isinf", "isfinite", "sqrt", "floor", "ceil", "fabs", "trunc", "log", "log2", "log10", "exp", "sin", "cos", "tan", "gcd", "hypot"})
+_MATH_FUNCTIONS = frozenset(
+    {
+        "isclose",
+        "isnan",
+        "isinf",
+        "isfinite",
+        "sqrt",
+        "floor",
+        "ceil",
+        "fabs",
+        "trunc",
+        "log",
+        "log2",
+        "log10",
+        "exp",
+        "sin",
+        "cos",
+        "tan",
+        "gcd",
+        "hypot",
+    }
+)
 _METHODS: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("lower", "upper", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "splitlines", "isdigit", "isalpha", "title"), (str,)),
+    **dict.fromkeys(
+        (
+            "lower",
+            "upper",
+            "strip",
+            "lstrip",
+            "rstrip",
+            "startswith",
+            "endswith",
+            "split",
+            "splitlines",
+            "isdigit",
+            "isalpha",
+            "title",
+        ),
+        (str,),
+    ),
     **dict.fromkeys(("count", "index"), (str, list, tuple, range)),
     **dict.fromkeys(("keys", "values", "items", "get"), (dict,)),
     **dict.fromkeys(("issubset", "issuperset", "isdisjoint", "union", "intersection"), (set, frozenset)),

@@ -131,4 +131,3 @@ class Worker:
         """End all runners in good order and for good."""
         self.ended = True
         self.restart()
-

@@ -26,7 +26,11 @@ _ADD = Problem(
     id="canary/function",
     question="Add two values.",
     test_kind=TestKind.FUNCTION,
-    tests=(Test(input="[1, 2]", expected="3"), Test(input="[[1], [2]]", expected="[1, 2]"), Test(input='["a", "b"]', expected='"ab"')),
+    tests=(
+        Test(input="[1, 2]", expected="3"),
+        Test(input="[[1], [2]]", expected="[1, 2]"),
+        Test(input='["a", "b"]', expected='"ab"'),
+    ),
     entry_point="add",
     reference="def add(a, b):\n    return a + b\n",
 )
@@ -34,7 +38,11 @@ _PAIR = Problem(
     id="canary/assert",
     question="Give the two values as a tuple, the smaller one first.",
     test_kind=TestKind.ASSERT,
-    tests=(Test(input="assert pair(2, 1) == (1, 2)"), Test(input="assert pair('a', 'b') == ('a', 'b')"), Test(input="assert pair(0, 0) == (0, 0)")),
+    tests=(
+        Test(input="assert pair(2, 1) == (1, 2)"),
+        Test(input="assert pair('a', 'b') == ('a', 'b')"),
+        Test(input="assert pair(0, 0) == (0, 0)"),
+    ),
     entry_point="pair",
     reference="def pair(a, b):\n    return (a, b) if a <= b else (b, a)\n",
 )
@@ -47,7 +55,11 @@ KNOWN: tuple[tuple[Problem, str, bool], ...] = (
     (_SUM, _LOOP, False),
     (_ADD, "add = lambda a, b: a + b\n", True),
     (_ADD, "def add(a, b):\n    return b + a\n", False),
-    (_ADD, "class Equal:\n    def __eq__(self, other):\n        return True\n\ndef add(a, b):\n    return Equal()\n", False),
+    (
+        _ADD,
+        "class Equal:\n    def __eq__(self, other):\n        return True\n\ndef add(a, b):\n    return Equal()\n",
+        False,
+    ),
     (_PAIR, "def pair(*values):\n    return tuple(sorted(values))\n", True),
     (_PAIR, "def pair(*values):\n    return sorted(values)\n", False),
     (_PAIR, "import os\n\ndef pair(a, b):\n    os._exit(0)\n", False),
@@ -66,8 +78,14 @@ class Watch:
         """Judge the canaries, if it is time. Raises `CanaryFlip`."""
         if time.monotonic() - self._last < EVERY_S:
             return
-        solutions = [Solution(problem_id=problem.id, id=f"{problem.id}/{number}", code=code) for number, (problem, code, _) in enumerate(KNOWN)]
-        futures = [self._judge.submit(problem, solution, remember=False) for (problem, _, _), solution in zip(KNOWN, solutions, strict=True)]
+        solutions = [
+            Solution(problem_id=problem.id, id=f"{problem.id}/{number}", code=code)
+            for number, (problem, code, _) in enumerate(KNOWN)
+        ]
+        futures = [
+            self._judge.submit(problem, solution, remember=False)
+            for (problem, _, _), solution in zip(KNOWN, solutions, strict=True)
+        ]
         for (_, code, verdict), future in zip(KNOWN, futures, strict=True):
             judgement = future.result()
             wanted = None if code == _LOOP and self._judge.policy.timeouts == "inconclusive" else verdict

@@ -59,7 +59,9 @@ class _Differs(Exception):
     """Two runs of a test did not agree (rule 3)."""
 
 
-def gather(bench: Bench, n: int, policy: Policy, seed: int, is_settled: Callable[[Sequence[Outcome]], bool]) -> list[Graded | None]:
+def gather(
+    bench: Bench, n: int, policy: Policy, seed: int, is_settled: Callable[[Sequence[Outcome]], bool]
+) -> list[Graded | None]:
     """The believed result of every test, in test order; None where it was not run.
 
     `is_settled` says whether the outcomes so far (`NOT_RUN` where unknown) settle the verdict; it is asked only where
@@ -75,7 +77,14 @@ def gather(bench: Bench, n: int, policy: Policy, seed: int, is_settled: Callable
 
 
 class _Gathering:
-    def __init__(self, bench: Bench, order: list[int], policy: Policy, draw: random.Random, is_settled: Callable[[Sequence[Outcome]], bool]) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        order: list[int],
+        policy: Policy,
+        draw: random.Random,
+        is_settled: Callable[[Sequence[Outcome]], bool],
+    ) -> None:
         self.bench = bench
         self.order = order
         self.policy = policy
@@ -128,9 +137,17 @@ class _Gathering:
     def fail(self, test: int, graded: Graded, first: bool) -> None:
         """Rule 1, and the retry of the first time-out and of a fault of the machine."""
         again = graded
-        if not first or (graded.outcome is Outcome.TIMEOUT and not self.timeouts) or graded.outcome is Outcome.JUDGE_ERROR:
+        if (
+            not first
+            or (graded.outcome is Outcome.TIMEOUT and not self.timeouts)
+            or graded.outcome is Outcome.JUDGE_ERROR
+        ):
             again = self.once_more(test)
-            if graded.outcome is not Outcome.JUDGE_ERROR and again.outcome is not Outcome.JUDGE_ERROR and not again.same_as(graded):
+            if (
+                graded.outcome is not Outcome.JUDGE_ERROR
+                and again.outcome is not Outcome.JUDGE_ERROR
+                and not again.same_as(graded)
+            ):
                 raise _Differs
         self.believe_failure(test, again)
 

@@ -58,7 +58,9 @@ def _got(plan: Plan, seen: Observation) -> str | None:
     if plan.mode == "beside" or not seen.answer:
         return None
     try:
-        results = [shown(values.unpack(result["value"]), 10_000) for result in calls.results(seen.answer) if "value" in result]
+        results = [
+            shown(values.unpack(result["value"]), 10_000) for result in calls.results(seen.answer) if "value" in result
+        ]
     except calls.HOSTILE:
         return None
     return "\n".join(results) or None

@@ -67,7 +67,11 @@ def definitions(source: str, wanted: set[str], without: str) -> str:
             if place not in kept:
                 kept.add(place)
                 waiting += free_names(ast.unparse(tree.body[place]))
-    stars = {place for place, statement in enumerate(tree.body) if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"}
+    stars = {
+        place
+        for place, statement in enumerate(tree.body)
+        if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
+    }
     return "\n".join(ast.unparse(tree.body[place]) for place in sorted(kept | stars)) + "\n"
 
 

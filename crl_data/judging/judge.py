@@ -86,7 +86,14 @@ class Judge:
     Raises `SandboxUnavailable` where there is nothing to judge behind, or a named library is missing.
     """
 
-    def __init__(self, *, jobs: int | None = None, sandbox: str | Sandbox = "auto", policy: Policy | None = None, memory: Memory | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        jobs: int | None = None,
+        sandbox: str | Sandbox = "auto",
+        policy: Policy | None = None,
+        memory: Memory | None = None,
+    ) -> None:
         self.policy = policy or Policy()
         self.jobs = jobs or processors()
         self.sandbox = open_sandbox(sandbox, self.policy.libraries) if isinstance(sandbox, str) else sandbox
@@ -135,7 +142,9 @@ class Judge:
         """Get a problem ready in the background: make its plan and run its reference, if that was not done before."""
         return self._threads.submit(self._prepare_here, problem, known)
 
-    def gathered(self, problem: Problem, solution: Solution, known: limits.Calibration | None = None) -> tuple[Prepared, Gathered, Judgement]:
+    def gathered(
+        self, problem: Problem, solution: Solution, known: limits.Calibration | None = None
+    ) -> tuple[Prepared, Gathered, Judgement]:
         """Judge one solution, whatever is remembered, and give what was seen on every test with it."""
         return self._threads.submit(self._gathered, problem, solution, known).result()
 
@@ -166,12 +175,16 @@ class Judge:
     def __enter__(self) -> Judge:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     # --- one solution --------------------------------------------------------------------------------------------------------
 
-    def _judge(self, problem: Problem, solution: Solution, known: limits.Calibration | None, remember: bool) -> Judgement:
+    def _judge(
+        self, problem: Problem, solution: Solution, known: limits.Calibration | None, remember: bool
+    ) -> Judgement:
         begun = time.monotonic()
         worker = self._idle.get()
         try:
@@ -181,7 +194,9 @@ class Judge:
             self._idle.put(worker)
         return self.judgement(prepared, solution, evidence, time.monotonic() - begun)
 
-    def _gathered(self, problem: Problem, solution: Solution, known: limits.Calibration | None) -> tuple[Prepared, Gathered, Judgement]:
+    def _gathered(
+        self, problem: Problem, solution: Solution, known: limits.Calibration | None
+    ) -> tuple[Prepared, Gathered, Judgement]:
         begun = time.monotonic()
         worker = self._idle.get()
         try:
@@ -225,7 +240,11 @@ class Judge:
         remembered = memory.evidence(key) if memory else None
         if remembered is not None:
             return remembered
-        found = _evidence(run_all(worker, prepared.plan, code, prepared.limits, self.policy, prepared.limit_from), n, prepared.limit_from)
+        found = _evidence(
+            run_all(worker, prepared.plan, code, prepared.limits, self.policy, prepared.limit_from),
+            n,
+            prepared.limit_from,
+        )
         if memory and Outcome.JUDGE_ERROR not in found.outcomes:
             memory.keep_evidence(key, found)
         return found
@@ -233,7 +252,15 @@ class Judge:
     def evidence_key(self, prepared: Prepared, code: str) -> str:
         """A hash of all that the outcomes of a solution depend on; what only the verdict depends on is left out."""
         policy = self.policy
-        parts: list[object] = [prepared.key, code, prepared.limits, policy.max_timeouts, policy.isolation, policy.audit, policy.audited_from]
+        parts: list[object] = [
+            prepared.key,
+            code,
+            prepared.limits,
+            policy.max_timeouts,
+            policy.isolation,
+            policy.audit,
+            policy.audited_from,
+        ]
         if policy.early_stop:
             parts += [policy.threshold, policy.timeouts, prepared.limit_from]
         return _digest(parts)
@@ -353,7 +380,9 @@ def _evidence(gathered: Gathered, n: int, limit_from: LimitFrom) -> Evidence:
     for place, result in enumerate(gathered.results):
         if result is not None and result.outcome is not Outcome.PASSED:
             source = f" (the limit is the {limit_from}'s)" if result.outcome is Outcome.TIMEOUT else ""
-            return Evidence(outcomes=outcomes, first=f"test {place + 1}: {_WORDS[result.outcome]}: {result.detail}{source}")
+            return Evidence(
+                outcomes=outcomes, first=f"test {place + 1}: {_WORDS[result.outcome]}: {result.detail}{source}"
+            )
     return Evidence(outcomes=outcomes, first="")
 
 

@@ -1,9 +1,9 @@
 """What is run for a problem, and what counts as right: decided once for a problem, before any solution is seen.
 
-    stdin      input as a file, standard output compared by the problem's rule              tamper-proof
-    function   a call of the entry point, its value compared                                tamper-proof
-    assert     taken apart where all its tests can be (`asserts`), the rest compared here    tamper-proof
-               else run beside the solution, with the helpers that come from our side        not tamper-proof
+stdin      input as a file, standard output compared by the problem's rule              tamper-proof
+function   a call of the entry point, its value compared                                tamper-proof
+assert     taken apart where all its tests can be (`asserts`), the rest compared here    tamper-proof
+           else run beside the solution, with the helpers that come from our side        not tamper-proof
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from crl_data.errors import InputError
 from crl_data import compare
+from crl_data.errors import InputError
 from crl_data.judging import asserts, calls
 from crl_data.judging.checker import Checker, CheckerFailed
 from crl_data.judging.evidence import Graded
@@ -72,7 +72,11 @@ class Plan:
             return self._grade_output(test, seen, checker)
         if self.mode == "beside":
             whole = seen.answer == _TOKEN.encode()
-            return Graded(Outcome.PASSED if whole else Outcome.RUNTIME_ERROR, "" if whole else "the test did not come to its end", seen)
+            return Graded(
+                Outcome.PASSED if whole else Outcome.RUNTIME_ERROR,
+                "" if whole else "the test did not come to its end",
+                seen,
+            )
         return self._grade_calls(test, seen)
 
     def _grade_output(self, test: int, seen: Observation, checker: Checker | None) -> Graded:
@@ -87,7 +91,11 @@ class Plan:
                 return Graded(Outcome.JUDGE_ERROR, f"the checker failed: {error}", seen)
         if right:
             return Graded(Outcome.PASSED, "", seen)
-        return Graded(Outcome.WRONG_ANSWER, f"expected {_shown(expected)}, got {_shown(seen.answer.decode('utf-8', 'backslashreplace'))}", seen)
+        return Graded(
+            Outcome.WRONG_ANSWER,
+            f"expected {_shown(expected)}, got {_shown(seen.answer.decode('utf-8', 'backslashreplace'))}",
+            seen,
+        )
 
     def _grade_calls(self, test: int, seen: Observation) -> Graded:
         results: list[Any] = []
@@ -117,7 +125,9 @@ class Plan:
             return Graded(Outcome.RUNTIME_ERROR, "other than one answer to one call", seen)
         if compare.same_value(self.expected[test], results[0]):
             return Graded(Outcome.PASSED, "", seen)
-        return Graded(Outcome.WRONG_ANSWER, f"expected {_shown(self.problem.tests[test].expected)}, got {shown(results[0])}", seen)
+        return Graded(
+            Outcome.WRONG_ANSWER, f"expected {_shown(self.problem.tests[test].expected)}, got {shown(results[0])}", seen
+        )
 
 
 def _failed_call(result: dict[str, Any], seen: Observation) -> Graded:
@@ -168,7 +178,9 @@ def _plan_function(problem: Problem) -> Plan:
         try:
             inputs.append(_called(problem, place, [asserts.Call(tuple(json.loads(test.input)), {}, False)]))
         except values.CannotCross as error:
-            raise InputError(f"problem {problem.id}: tests[{place}].input: expected plain arguments, got {error}") from None
+            raise InputError(
+                f"problem {problem.id}: tests[{place}].input: expected plain arguments, got {error}"
+            ) from None
         expected.append(json.loads(test.expected))
     return Plan(problem, "calls", problem.entry_point, "", tuple(inputs), tamper_proof=True, expected=tuple(expected))
 
@@ -189,7 +201,8 @@ def _plan_assert(problem: Problem, beside: bool) -> Plan:
     tests = [test.input for test in problem.tests]
     helpers = helpers_of(tests, setup, problem.entry_point, (problem.reference, problem.starter_code))
     inputs = tuple(
-        Input(json.dumps({"source": source, "token": _TOKEN}).encode(), _seed(problem, place)) for place, source in enumerate(tests)
+        Input(json.dumps({"source": source, "token": _TOKEN}).encode(), _seed(problem, place))
+        for place, source in enumerate(tests)
     )
     return Plan(problem, "beside", problem.entry_point, helpers + setup, inputs, tamper_proof=False)
 

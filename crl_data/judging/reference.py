@@ -23,19 +23,25 @@ class Reference:
     remember: `Store.outputs`, or None to run everything anew.
     """
 
-    def __init__(self, sandbox: Sandbox, remember: Callable[[str, Callable[[], list[Any]]], list[Any]] | None = None) -> None:
+    def __init__(
+        self, sandbox: Sandbox, remember: Callable[[str, Callable[[], list[Any]]], list[Any]] | None = None
+    ) -> None:
         self._sandbox = sandbox
         self._remember = remember
         self._runner: Runner | None = None
 
-    def results(self, code: str, entry: str, arguments: Sequence[Sequence[Any]], *, iterate: bool = False) -> list[tuple[Any, str]]:
+    def results(
+        self, code: str, entry: str, arguments: Sequence[Sequence[Any]], *, iterate: bool = False
+    ) -> list[tuple[Any, str]]:
         """For each list of arguments what the function returned and "", or None and what went wrong instead.
 
         Iterators that are returned are drawn out with `iterate`, and cross as iterators. Every call is made in a process
         in which all earlier calls of this function were made, as a test suite would.
         """
         packed = [calls.order([calls.pack(one, iterate=iterate)]) for one in arguments]
-        key = hashlib.sha256(repr(("outputs", 1, self._sandbox.runtime, code, entry, packed)).encode("utf-8", "surrogatepass")).hexdigest()
+        key = hashlib.sha256(
+            repr(("outputs", 1, self._sandbox.runtime, code, entry, packed)).encode("utf-8", "surrogatepass")
+        ).hexdigest()
 
         def find() -> list[Any]:
             return self._run(code, entry, packed)

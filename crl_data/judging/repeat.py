@@ -11,7 +11,11 @@ from crl_data.types import Judgement
 def merged(judgements: Sequence[Judgement]) -> Judgement:
     """One judgement of several of the same solution: the first, or an undecided one where the outcomes of a test differ."""
     first = judgements[0]
-    differing = [place for place, outcomes in enumerate(zip(*(one.outcomes for one in judgements), strict=True)) if len(set(outcomes)) > 1]
+    differing = [
+        place
+        for place, outcomes in enumerate(zip(*(one.outcomes for one in judgements), strict=True))
+        if len(set(outcomes)) > 1
+    ]
     if not differing:
         return first
     place = differing[0]

@@ -36,7 +36,13 @@ class Template:
     def _compiled(self) -> Any:
         import jinja2
 
-        environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=False, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+        environment = jinja2.Environment(
+            undefined=jinja2.StrictUndefined,
+            keep_trailing_newline=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            autoescape=False,
+        )
         try:
             return environment.from_string(self.text)
         except jinja2.TemplateError as error:
@@ -70,7 +76,11 @@ def load_template(kind: str, name: str, base: Path) -> Template:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         known = sorted(file.stem.removeprefix(f"{kind}_") for file in _FOLDER.glob(f"{kind}_*.jinja"))
-        raise InputError(f"prompts.{kind}: no template is called {name!r} (known: {', '.join(known)}), and there is no file {path}") from None
+        raise InputError(
+            f"prompts.{kind}: no template is called {name!r} (known: {', '.join(known)}), and there is no file {path}"
+        ) from None
     if kind == "critique" and "\\conclusion{" not in text:
-        raise InputError(f"prompts.critique: {name}: expected a template that says how to conclude (\\conclusion{{T}} or \\conclusion{{F}})")
+        raise InputError(
+            f"prompts.critique: {name}: expected a template that says how to conclude (\\conclusion{{T}} or \\conclusion{{F}})"
+        )
     return Template(kind, path.name if path != shipped else name, text)

@@ -32,10 +32,14 @@ def report(directory: str | Path) -> Path:
 def write_report(folder: Path, manifest: dict[str, Any]) -> Path:
     """Write `report/index.html` into a folder that holds the Parquet files of a build."""
     target = folder / "report" / "index.html"
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
+    )
     environment.filters["number"] = lambda value: f"{value:,}"
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    page = template.render(m=manifest, counts=manifest["counts"], **_findings(folder, manifest["recipe"]["judge"]["threshold"]))
+    page = template.render(
+        m=manifest, counts=manifest["counts"], **_findings(folder, manifest["recipe"]["judge"]["threshold"])
+    )
     with writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(".index.html.tmp")
@@ -48,13 +52,24 @@ def _findings(folder: Path, threshold: float) -> dict[str, Any]:
     """Tables and plots, from the judgements and problems of a build."""
     import polars as pl
 
-    judgements = pl.read_parquet(folder / "judgements.parquet", columns=["problem_id", "verdict", "pass_rate", "outcomes"])
+    judgements = pl.read_parquet(
+        folder / "judgements.parquet", columns=["problem_id", "verdict", "pass_rate", "outcomes"]
+    )
     problems = pl.read_parquet(folder / "problems.parquet", columns=["id", "test_kind", "tests", "set_aside"])
     is_true, is_false = pl.col("verdict").eq_missing(True), pl.col("verdict").eq_missing(False)
-    by_problem = judgements.group_by("problem_id").agg(pl.len().alias("candidates"), is_true.sum().alias("true"), is_false.sum().alias("false"))
-    kept = problems.filter(pl.col("set_aside").is_null()).select("id", "test_kind", pl.col("tests").list.len().alias("n_tests"))
-    table = kept.join(by_problem, left_on="id", right_on="problem_id", how="left").with_columns(pl.col("candidates", "true", "false").fill_null(0))
-    rates = {name: judgements.filter(mask).get_column("pass_rate").drop_nulls().to_list() for name, mask in (("True", is_true), ("False", is_false))}
+    by_problem = judgements.group_by("problem_id").agg(
+        pl.len().alias("candidates"), is_true.sum().alias("true"), is_false.sum().alias("false")
+    )
+    kept = problems.filter(pl.col("set_aside").is_null()).select(
+        "id", "test_kind", pl.col("tests").list.len().alias("n_tests")
+    )
+    table = kept.join(by_problem, left_on="id", right_on="problem_id", how="left").with_columns(
+        pl.col("candidates", "true", "false").fill_null(0)
+    )
+    rates = {
+        name: judgements.filter(mask).get_column("pass_rate").drop_nulls().to_list()
+        for name, mask in (("True", is_true), ("False", is_false))
+    }
     outcomes = Counter(judgements.select(pl.col("outcomes").explode()).get_column("outcomes").drop_nulls().to_list())
     return {
         "pass_rates": _plot_pass_rates(rates, threshold),
@@ -73,7 +88,9 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     import matplotlib
     from matplotlib.figure import Figure
 
-    matplotlib.rcParams.update({"svg.hashsalt": "crl-data", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9})
+    matplotlib.rcParams.update(
+        {"svg.hashsalt": "crl-data", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
+    )
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
@@ -94,10 +111,21 @@ def _plot_pass_rates(rates: dict[str, list[float]], threshold: float) -> str:
     edges = [number / 20 for number in range(21)]
     shown = {name: values for name, values in rates.items() if values}
     if shown:
-        axes.hist(list(shown.values()), bins=edges, stacked=True, color=[_COLOURS[name] for name in shown], label=list(shown))
+        axes.hist(
+            list(shown.values()), bins=edges, stacked=True, color=[_COLOURS[name] for name in shown], label=list(shown)
+        )
         axes.legend(frameon=False)
     axes.axvline(threshold, color=_INK, linewidth=1, linestyle="--")
-    axes.annotate(f"threshold {threshold:g}", (threshold, 1), xycoords=("data", "axes fraction"), xytext=(-4, -2), textcoords="offset points", ha="right", va="top", color=_INK)
+    axes.annotate(
+        f"threshold {threshold:g}",
+        (threshold, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(-4, -2),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=_INK,
+    )
     axes.set(xlabel="share of tests passed", ylabel="solutions", xlim=(0, 1))
     axes.grid(axis="y", color=_GRID)
     return _svg(figure, "Solutions by the share of tests passed")
@@ -106,7 +134,9 @@ def _plot_pass_rates(rates: dict[str, list[float]], threshold: float) -> str:
 def _plot_bars(counts: Counter[str]) -> str:
     figure, axes = _figure(6.4, 0.6 + 0.32 * max(1, len(counts)))
     ordered = counts.most_common()[::-1]
-    bars = axes.barh([name.replace("_", " ") for name, _ in ordered], [count for _, count in ordered], color=_COLOURS["inconclusive"])
+    bars = axes.barh(
+        [name.replace("_", " ") for name, _ in ordered], [count for _, count in ordered], color=_COLOURS["inconclusive"]
+    )
     axes.bar_label(bars, labels=[f"{count:,}" for _, count in ordered], padding=3, color=_INK)
     axes.set(xlabel="tests")
     axes.margins(x=0.12)

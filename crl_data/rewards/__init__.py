@@ -21,12 +21,17 @@ __all__ = ["critique_reward", "hybrid_reward", "parse_conclusion", "solve_reward
 Completion = str | Sequence[dict[str, Any]]
 
 
-def critique_reward(completions: Sequence[Completion], verdict: Sequence[bool | None], **columns: Any) -> list[float | None]:
+def critique_reward(
+    completions: Sequence[Completion], verdict: Sequence[bool | None], **columns: Any
+) -> list[float | None]:
     """1.0 where the conclusion of a critique is the row's `verdict`, 0.0 where it is not or is missing.
 
     None for rows without a verdict (solve records). The rule is the paper's (arXiv 2509.22824).
     """
-    return [None if truth is None else float(parse_conclusion(text_of(completion)) is truth) for completion, truth in zip(completions, verdict, strict=True)]
+    return [
+        None if truth is None else float(parse_conclusion(text_of(completion)) is truth)
+        for completion, truth in zip(completions, verdict, strict=True)
+    ]
 
 
 def solve_reward(
@@ -41,10 +46,14 @@ def solve_reward(
     """
     from crl_data.rewards.solve import pass_rates
 
-    return pass_rates([text_of(completion) for completion in completions], {**columns, "tests": tests, "test_kind": test_kind})
+    return pass_rates(
+        [text_of(completion) for completion in completions], {**columns, "tests": tests, "test_kind": test_kind}
+    )
 
 
-def hybrid_reward(completions: Sequence[Completion], verdict: Sequence[bool | None], **columns: Any) -> list[float | None]:
+def hybrid_reward(
+    completions: Sequence[Completion], verdict: Sequence[bool | None], **columns: Any
+) -> list[float | None]:
     """`critique_reward` for critique records and `solve_reward` for the others, in one list."""
     critiques = critique_reward(completions, verdict)
     solves = solve_reward(completions, **columns)

@@ -34,7 +34,15 @@ def _is_column(values: Any, rows: int) -> bool:
 
 def _problem(row: Mapping[str, Any]) -> Problem:
     known = {name: row.get(name) for name in _COLUMNS}
-    return make_problem({"id": str(row.get("problem_id") or "row"), "question": "", "test_kind": row["test_kind"], "tests": list(row["tests"]), **known})
+    return make_problem(
+        {
+            "id": str(row.get("problem_id") or "row"),
+            "question": "",
+            "test_kind": row["test_kind"],
+            "tests": list(row["tests"]),
+            **known,
+        }
+    )
 
 
 def _calibration(judge: Mapping[str, Any] | None) -> Calibration | None:
@@ -42,4 +50,6 @@ def _calibration(judge: Mapping[str, Any] | None) -> Calibration | None:
     if not judge:
         return None
     from_reference = judge.get("limit_from") == "reference"
-    return Calibration(reference_cpu_s=0.0 if from_reference else None, fault="", beside=not judge.get("tamper_proof", True))
+    return Calibration(
+        reference_cpu_s=0.0 if from_reference else None, fault="", beside=not judge.get("tamper_proof", True)
+    )

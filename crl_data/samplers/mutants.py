@@ -65,7 +65,13 @@ def normalised(tree: ast.AST) -> str:
     tree = copy.deepcopy(tree)
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+            and isinstance(body[0].value.value, str)
+        ):
             body[0].value.value = ""
     return ast.dump(tree)
 
@@ -125,7 +131,14 @@ def _edits(node: ast.AST) -> Iterator[_Edit]:
                 yield _Edit("comparison", _setting(lambda n, place, new: n.ops.__setitem__(place, new()), place, new))
         for place in range(len(node.comparators)):
             for step in (1, -1):
-                yield _Edit("boundary", _setting(lambda n, place, step: n.comparators.__setitem__(place, _moved(n.comparators[place], step)), place, step))
+                yield _Edit(
+                    "boundary",
+                    _setting(
+                        lambda n, place, step: n.comparators.__setitem__(place, _moved(n.comparators[place], step)),
+                        place,
+                        step,
+                    ),
+                )
     elif isinstance(node, ast.BinOp | ast.AugAssign):
         for kind in _ARITHMETIC.get(type(node.op), ()):
             yield _Edit("arithmetic", _setting(lambda n, _, kind: setattr(n, "op", kind()), 0, kind))
@@ -137,7 +150,10 @@ def _edits(node: ast.AST) -> Iterator[_Edit]:
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range" and node.args:
         last = min(len(node.args), 2) - 1
         for step in (1, -1):
-            yield _Edit("range bounds", _setting(lambda n, place, step: n.args.__setitem__(place, _moved(n.args[place], step)), last, step))
+            yield _Edit(
+                "range bounds",
+                _setting(lambda n, place, step: n.args.__setitem__(place, _moved(n.args[place], step)), last, step),
+            )
         if len(node.args) == 1:
             yield _Edit("range bounds", lambda n: n.args.insert(0, ast.Constant(1)))  # type: ignore[attr-defined]
     elif isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice | ast.Tuple):
@@ -147,7 +163,9 @@ def _edits(node: ast.AST) -> Iterator[_Edit]:
     yield from _statements(node)
 
 
-def _setting(change: Callable[[ast.AST, object, object], object], place: object, new: object) -> Callable[[ast.AST], None]:
+def _setting(
+    change: Callable[[ast.AST, object, object], object], place: object, new: object
+) -> Callable[[ast.AST], None]:
     def apply(node: ast.AST) -> None:
         change(node, place, new)
 
@@ -161,7 +179,9 @@ def _moved(node: ast.expr, step: int) -> ast.expr:
 
 
 def _negated(test: ast.expr) -> ast.expr:
-    return test.operand if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) else ast.UnaryOp(ast.Not(), test)
+    return (
+        test.operand if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) else ast.UnaryOp(ast.Not(), test)
+    )
 
 
 def _constants(node: ast.Constant) -> Iterator[_Edit]:
@@ -188,7 +208,12 @@ def _statements(node: ast.AST) -> Iterator[_Edit]:
         for place, statement in enumerate(body):
             if isinstance(statement, ast.Assign | ast.AugAssign | ast.Continue | ast.Break) or _is_call(statement):
                 yield _Edit("dropped statement", _dropping(name, place), _words(statement), statement.lineno)
-    if isinstance(node, ast.FunctionDef) and len(node.body) > 1 and isinstance(node.body[-1], ast.Return) and node.body[-1].value is not None:
+    if (
+        isinstance(node, ast.FunctionDef)
+        and len(node.body) > 1
+        and isinstance(node.body[-1], ast.Return)
+        and node.body[-1].value is not None
+    ):
         for place, statement in enumerate(node.body[:-1]):
             if isinstance(statement, ast.For | ast.While):
                 yield _Edit("early return", _returning(place), "at the end of a loop's first turn", statement.lineno)

@@ -102,7 +102,11 @@ class Session:
         answer, blob = self._runner.ask(order, b"".join(one.data for one in inputs), len(inputs) * self._limits.wall_s)
         seen, at = [], 0
         for head in answer["seen"]:
-            if head["how"] == "killed" and head["signal"] == signal.SIGKILL and self._runner.machine_ran_out_of_memory():
+            if (
+                head["how"] == "killed"
+                and head["signal"] == signal.SIGKILL
+                and self._runner.machine_ran_out_of_memory()
+            ):
                 head |= {"how": "fault", "note": "the machine ran out of memory and ended a process"}
             seen.append(_observation(head, blob[at : at + head["size"]]))
             at += head["size"]

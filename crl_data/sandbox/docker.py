@@ -64,7 +64,9 @@ def open_docker(libraries: tuple[str, ...], why: str) -> Sandbox:
         client = docker.from_env(timeout=30)
         client.ping()
     except (DockerException, OSError) as error:
-        raise SandboxUnavailable(f"{prefix}no Docker engine answers ({_first_line(error)}): start one, or judge without walls by --sandbox none") from None
+        raise SandboxUnavailable(
+            f"{prefix}no Docker engine answers ({_first_line(error)}): start one, or judge without walls by --sandbox none"
+        ) from None
     try:
         digest = client.images.get(image).id
     except DockerException:
@@ -80,7 +82,9 @@ def open_docker(libraries: tuple[str, ...], why: str) -> Sandbox:
     walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
     gone = [name for name in REQUIRED_WALLS if name not in walls]
     if gone:
-        raise SandboxUnavailable(f"{prefix}the Docker engine does not let the runner raise its walls ({', '.join(gone)})")
+        raise SandboxUnavailable(
+            f"{prefix}the Docker engine does not let the runner raise its walls ({', '.join(gone)})"
+        )
     return Sandbox(
         backend="docker",
         walls=("container", *walls),
@@ -99,7 +103,9 @@ def _start(client: Any, image: str, config: dict[str, Any]) -> Runner:
         container = _create(client, image, config)
         process = _Container(client, container)
     except DockerException as error:
-        raise SandboxUnavailable(f"the Docker engine does not start a container of {image!r}: {_first_line(error)}") from None
+        raise SandboxUnavailable(
+            f"the Docker engine does not start a container of {image!r}: {_first_line(error)}"
+        ) from None
     waiting = select.poll()
     waiting.register(process.read_fd, select.POLLIN)
     if not waiting.poll(1000 * _PATIENCE_S):
@@ -108,7 +114,9 @@ def _start(client: Any, image: str, config: dict[str, Any]) -> Runner:
     try:
         answer, _ = wire.read_frame(process.read_fd)
     except wire.Closed:
-        raise SandboxUnavailable(f"the runner in a container of {image!r} did not start: {process.end() or 'no reason given'}") from None
+        raise SandboxUnavailable(
+            f"the runner in a container of {image!r} did not start: {process.end() or 'no reason given'}"
+        ) from None
     if "ready" not in answer:
         process.end()
         raise SandboxUnavailable(refusal(answer))

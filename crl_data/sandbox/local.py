@@ -75,7 +75,9 @@ def _docker(libraries: tuple[str, ...], why: str) -> Sandbox:
 
 def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
     if platform.system() != "Linux":
-        raise SandboxUnavailable(f"--sandbox {backend} needs Linux, and this is {platform.system()}: start a Docker engine and use --sandbox docker")
+        raise SandboxUnavailable(
+            f"--sandbox {backend} needs Linux, and this is {platform.system()}: start a Docker engine and use --sandbox docker"
+        )
     runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages()})
     runner.close()
     walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
@@ -113,13 +115,17 @@ def start_runner(backend: str, config: dict[str, Any]) -> Runner:
     """Start one runner and wait until it serves. Raises `SandboxUnavailable` where it cannot."""
     box = tempfile.mkdtemp(prefix="crl-box-") if backend == "none" else None
     config = {**config, "sandbox": backend, "scratch_mb": SCRATCH_MB, "box": box}
-    process = _Process([getattr(sys, "_base_executable", sys.executable), "-S", "-s", "-P", str(_RUNNER), json.dumps(config)], box)
+    process = _Process(
+        [getattr(sys, "_base_executable", sys.executable), "-S", "-s", "-P", str(_RUNNER), json.dumps(config)], box
+    )
     waiting = select.poll()
     waiting.register(process.read_fd, select.POLLIN)
     if not waiting.poll(1000 * _PATIENCE_S):
         process.kill()
         process.end()
-        raise SandboxUnavailable(f"the sandbox's runner did not start within {_PATIENCE_S:.0f} s: is this machine out of memory or processors?")
+        raise SandboxUnavailable(
+            f"the sandbox's runner did not start within {_PATIENCE_S:.0f} s: is this machine out of memory or processors?"
+        )
     try:
         answer, _ = wire.read_frame(process.read_fd)
     except wire.Closed:

@@ -31,7 +31,11 @@ HALF = "a, b = map(int, input().split())\nprint(a + b if a > 0 else 0)\n"
 def sources(folder: Path, problems: int = 12, **more: Any) -> Path:
     """A recipe with problems that differ in their question, and a right and a wrong solution for each."""
     rows = [{**PROBLEM_ROW, "id": f"p{n}", "question": f"Add two integers, form {n}."} for n in range(problems)]
-    solutions = [{"problem_id": row["id"], "id": f"{row['id']}-{name}", "code": f"# {name}\n{text}"} for row in rows for name, text in (("right", RIGHT_SUM), ("wrong", WRONG))]
+    solutions = [
+        {"problem_id": row["id"], "id": f"{row['id']}-{name}", "code": f"# {name}\n{text}"}
+        for row in rows
+        for name, text in (("right", RIGHT_SUM), ("wrong", WRONG))
+    ]
     write_rows(folder / "problems.jsonl", rows)
     write_rows(folder / "solutions.jsonl", solutions)
     recipe = {
@@ -76,7 +80,12 @@ def test_a_build_leaves_everything_that_the_contract_names(built: tuple[Path, Bu
         ".crl",
     }
     assert json.loads((done.directory / "manifest.json").read_text()) == done.manifest
-    assert {path.name for path in (done.directory / ".crl").iterdir()} <= {"store.sqlite", "store.sqlite-wal", "store.sqlite-shm", "lock"}
+    assert {path.name for path in (done.directory / ".crl").iterdir()} <= {
+        "store.sqlite",
+        "store.sqlite-wal",
+        "store.sqlite-shm",
+        "lock",
+    }
 
 
 def test_every_reader_reads_it_as_it_lies(built: tuple[Path, Built]) -> None:
@@ -102,12 +111,24 @@ def test_records_are_what_the_contract_says(built: tuple[Path, Built]) -> None:
     assert len(records) == 12 and sum(row["kind"] == "critique" for row in records) == 6
     for row in records:
         critique = row["kind"] == "critique"
-        assert critique == (row["verdict"] is not None) == bool(row["solution"]) == bool(row["solution_id"]) == bool(row["sampler"])
+        assert (
+            critique
+            == (row["verdict"] is not None)
+            == bool(row["solution"])
+            == bool(row["solution_id"])
+            == bool(row["sampler"])
+        )
         assert ("\\conclusion{" in row["prompt"][-1]["content"]) == critique
-        assert row["label_source"] == "executed" and row["judge"]["limit_from"] == "reference" and row["time_limit_s"] == 0.5
+        assert (
+            row["label_source"] == "executed"
+            and row["judge"]["limit_from"] == "reference"
+            and row["time_limit_s"] == 0.5
+        )
         assert row["source"]["license"] == "cc0-1.0" and len(row["tests"]) == 6
         if critique:
-            assert row["verdict"] == (row["pass_rate"] > 0.8) and row["solution"].strip() in row["prompt"][-1]["content"]
+            assert (
+                row["verdict"] == (row["pass_rate"] > 0.8) and row["solution"].strip() in row["prompt"][-1]["content"]
+            )
     assert len({row["id"] for row in records}) == 12
 
 
@@ -155,10 +176,18 @@ def test_nothing_of_this_machine_is_in_what_is_left_behind(built: tuple[Path, Bu
 
 def test_running_it_again_runs_nothing_and_changes_nothing(built: tuple[Path, Built]) -> None:
     recipe, done = built
-    before = data_of(done.directory), (done.directory / "manifest.json").read_bytes(), (done.directory / "README.md").read_bytes()
+    before = (
+        data_of(done.directory),
+        (done.directory / "manifest.json").read_bytes(),
+        (done.directory / "README.md").read_bytes(),
+    )
     again = build(recipe, done.directory, quiet=True)
     assert (again.judged, again.remembered) == (0, 60)
-    assert before == (data_of(done.directory), (done.directory / "manifest.json").read_bytes(), (done.directory / "README.md").read_bytes())
+    assert before == (
+        data_of(done.directory),
+        (done.directory / "manifest.json").read_bytes(),
+        (done.directory / "README.md").read_bytes(),
+    )
 
 
 def test_another_mix_or_threshold_runs_nothing_and_shares_a_store(built: tuple[Path, Built], tmp_path: Path) -> None:
@@ -271,7 +300,9 @@ def test_a_full_disk_is_one_line_and_the_build_goes_on_when_there_is_room(tmp_pa
         recipe = sources(tmp_path, problems=12)
         process = start(recipe, small / "out")
         _, err = process.communicate(timeout=120)
-        assert process.returncode == 1 and err.count("\n") == 1 and err.startswith("crl-data: ") and "Traceback" not in err
+        assert (
+            process.returncode == 1 and err.count("\n") == 1 and err.startswith("crl-data: ") and "Traceback" not in err
+        )
         assert "full" in err or "No space" in err
         assert not (small / "out" / "manifest.json").exists()
         subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
@@ -290,7 +321,9 @@ def test_a_read_only_directory_is_one_line(tmp_path: Path) -> None:
     try:
         process = start(sources(tmp_path), closed / "out")
         _, err = process.communicate(timeout=60)
-        assert process.returncode == 1 and err == f"crl-data: {closed / 'out'}: cannot be written: Read-only file system\n"
+        assert (
+            process.returncode == 1 and err == f"crl-data: {closed / 'out'}: cannot be written: Read-only file system\n"
+        )
     finally:
         subprocess.run(["umount", str(closed)], check=True)
 
@@ -305,7 +338,9 @@ def test_problems_whose_own_reference_fails_are_set_aside_with_the_reason(tmp_pa
     write_rows(tmp_path / "problems.jsonl", rows)
     done = build(recipe, tmp_path / "out", quiet=True)
     assert done.manifest["counts"]["problems"] == {"read": 4, "kept": 3, "set_aside": {"its own reference fails": 1}}
-    assert done.manifest["set_aside"] == [{"id": "p1", "reason": "its own reference fails: test 1: wrong answer: expected '3\\n', got '1\\n'"}]
+    assert done.manifest["set_aside"] == [
+        {"id": "p1", "reason": "its own reference fails: test 1: wrong answer: expected '3\\n', got '1\\n'"}
+    ]
     assert done.manifest["counts"]["candidates"]["dropped"] == {"its problem was set aside": 5}
     assert {row["problem_id"] for row in records_of(done.directory)} == {"p0", "p2", "p3"}
 
@@ -316,10 +351,18 @@ def test_responses_without_code_are_dropped_and_counted(tmp_path: Path) -> None:
         {"problem_id": "p0", "id": "a", "response": "I cannot."},
         {"problem_id": "p0", "id": "b", "response": "<think>```python\nprint(1)\n```"},
         {"problem_id": "p0", "id": "c", "code": "  \n"},
-        {"problem_id": "p1", "id": "d", "response": f"Here.\n```python\n{RIGHT_SUM}```\n", "finish_reason": "stop", "extra": {"n": 1}},
+        {
+            "problem_id": "p1",
+            "id": "d",
+            "response": f"Here.\n```python\n{RIGHT_SUM}```\n",
+            "finish_reason": "stop",
+            "extra": {"n": 1},
+        },
     ]
     write_rows(tmp_path / "solutions.jsonl", rows)
-    done = build(recipe, tmp_path / "out", settings=["candidates=[{sampler: recorded, path: solutions.jsonl}]"], quiet=True)
+    done = build(
+        recipe, tmp_path / "out", settings=["candidates=[{sampler: recorded, path: solutions.jsonl}]"], quiet=True
+    )
     assert done.manifest["counts"]["candidates"]["dropped"] == {
         "the code is empty": 1,
         "the response breaks off inside its reasoning": 1,
@@ -332,15 +375,29 @@ def test_responses_without_code_are_dropped_and_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "row", "message"),
     [
-        ("problems.jsonl", {**PROBLEM_ROW, "id": "p0"}, "id: expected an id that no problem before it has, got 'p0' again"),
+        (
+            "problems.jsonl",
+            {**PROBLEM_ROW, "id": "p0"},
+            "id: expected an id that no problem before it has, got 'p0' again",
+        ),
         ("problems.jsonl", {**PROBLEM_ROW, "id": "x", "tests": []}, "tests: expected at least one test, got none"),
         ("problems.jsonl", {**PROBLEM_ROW, "id": "x", "question": 3}, "question: expected a string, got the number 3"),
-        ("solutions.jsonl", {"problem_id": "nowhere", "id": "x", "code": "1"}, "problem_id: expected the id of a problem, got 'nowhere', which no problem has"),
+        (
+            "solutions.jsonl",
+            {"problem_id": "nowhere", "id": "x", "code": "1"},
+            "problem_id: expected the id of a problem, got 'nowhere', which no problem has",
+        ),
         ("solutions.jsonl", {"problem_id": "p0", "id": "p0-right", "code": "1"}, "got 'p0-right' again"),
-        ("solutions.jsonl", {"problem_id": "p0", "id": "x"}, "code: expected code, or a response to take it from, got neither"),
+        (
+            "solutions.jsonl",
+            {"problem_id": "p0", "id": "x"},
+            "code: expected code, or a response to take it from, got neither",
+        ),
     ],
 )
-def test_one_bad_row_stops_a_build_unless_the_recipe_says_to_skip_it(tmp_path: Path, name: str, row: dict[str, Any], message: str) -> None:
+def test_one_bad_row_stops_a_build_unless_the_recipe_says_to_skip_it(
+    tmp_path: Path, name: str, row: dict[str, Any], message: str
+) -> None:
     recipe = sources(tmp_path, problems=2)
     with (tmp_path / name).open("a") as file:
         file.write(json.dumps(row) + "\n")
@@ -355,7 +412,12 @@ def test_one_bad_row_stops_a_build_unless_the_recipe_says_to_skip_it(tmp_path: P
 
 def test_the_tests_of_a_problem_are_chosen_as_in_the_paper(tmp_path: Path) -> None:
     recipe = sources(tmp_path, problems=1)
-    row = {**PROBLEM_ROW, "id": "p0", "tests": [{"input": f"{n} {n}\n", "expected": f"{2 * n}\n"} for n in range(50)] + [{"input": "1" * 1000, "expected": "1"}]}
+    row = {
+        **PROBLEM_ROW,
+        "id": "p0",
+        "tests": [{"input": f"{n} {n}\n", "expected": f"{2 * n}\n"} for n in range(50)]
+        + [{"input": "1" * 1000, "expected": "1"}],
+    }
     write_rows(tmp_path / "problems.jsonl", [row])
     done = build(recipe, tmp_path / "out", settings=["split.test_share=0"], quiet=True)
     assert done.manifest["counts"]["tests"] == {"read": 51, "too long": 1, "not drawn": 20, "kept": 30}
@@ -366,9 +428,20 @@ def test_the_tests_of_a_problem_are_chosen_as_in_the_paper(tmp_path: Path) -> No
 
 def test_nul_is_legal_in_inputs_and_outputs(tmp_path: Path) -> None:
     recipe = sources(tmp_path, problems=1)
-    row = {**PROBLEM_ROW, "id": "p0", "tests": [{"input": "a\0b\n", "expected": "b\0a\n"}], "reference": "a, b = input().split('\\0')\nprint(b + '\\0' + a)\n"}
+    row = {
+        **PROBLEM_ROW,
+        "id": "p0",
+        "tests": [{"input": "a\0b\n", "expected": "b\0a\n"}],
+        "reference": "a, b = input().split('\\0')\nprint(b + '\\0' + a)\n",
+    }
     write_rows(tmp_path / "problems.jsonl", [row])
-    write_rows(tmp_path / "solutions.jsonl", [{"problem_id": "p0", "id": "s", "code": row["reference"]}, {"problem_id": "p0", "id": "t", "code": "print('b')"}])
+    write_rows(
+        tmp_path / "solutions.jsonl",
+        [
+            {"problem_id": "p0", "id": "s", "code": row["reference"]},
+            {"problem_id": "p0", "id": "t", "code": "print('b')"},
+        ],
+    )
     done = build(recipe, tmp_path / "out", settings=["split.test_share=0", "mix.critique_share=1"], quiet=True)
     assert records_of(done.directory)[0]["tests"][0] == {"input": "a\0b\n", "expected": "b\0a\n"}
 
@@ -382,11 +455,20 @@ def test_a_build_with_nothing_left_says_why(tmp_path: Path) -> None:
 
 def test_problems_of_a_kind_that_cannot_be_judged_yet_are_set_aside(tmp_path: Path) -> None:
     recipe = sources(tmp_path, problems=2)
-    row = {**PROBLEM_ROW, "id": "q", "test_kind": "pytest", "tests": [{"input": "test_x", "expected": ""}], "test_setup": "def test_x(): pass", "reference": "x = 1"}
+    row = {
+        **PROBLEM_ROW,
+        "id": "q",
+        "test_kind": "pytest",
+        "tests": [{"input": "test_x", "expected": ""}],
+        "test_setup": "def test_x(): pass",
+        "reference": "x = 1",
+    }
     with (tmp_path / "problems.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
     done = build(recipe, tmp_path / "out", quiet=True)
-    assert done.manifest["counts"]["problems"]["set_aside"] == {"tests of kind pytest cannot be judged by this version": 1}
+    assert done.manifest["counts"]["problems"]["set_aside"] == {
+        "tests of kind pytest cannot be judged by this version": 1
+    }
 
 
 def test_a_canary_flip_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,7 +491,11 @@ def test_a_dry_run_counts_and_leaves_nothing(tmp_path: Path) -> None:
     found = dry_run(sources(tmp_path), quiet=True)
     assert found.counts["problems"]["kept"] == 12 and found.counts["candidates"]["kept"] == 60
     assert (found.solutions, found.tests, found.requests) == (72, 432, 0) and 0 < found.judge_seconds < 600
-    assert not (tmp_path / "build").exists() and {path.name for path in tmp_path.iterdir()} == {"recipe.yaml", "problems.jsonl", "solutions.jsonl"}
+    assert not (tmp_path / "build").exists() and {path.name for path in tmp_path.iterdir()} == {
+        "recipe.yaml",
+        "problems.jsonl",
+        "solutions.jsonl",
+    }
 
 
 def test_a_store_that_cannot_be_opened_is_one_error(tmp_path: Path) -> None:

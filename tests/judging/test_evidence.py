@@ -45,7 +45,16 @@ class ToldBench:
             self.runs.append((test, not self.history))
             self.history.append(test)
             lives = outcome in (P, W)
-            seen = Observation(how="ended", note="", answer=self.answers(test, len(self.runs)), cpu_s=0, wall_s=0, peak_mb=0, signal=0, lives=lives)
+            seen = Observation(
+                how="ended",
+                note="",
+                answer=self.answers(test, len(self.runs)),
+                cpu_s=0,
+                wall_s=0,
+                peak_mb=0,
+                signal=0,
+                lives=lives,
+            )
             results.append(Graded(outcome, "", seen))
             if not lives:
                 self.history = None
@@ -96,7 +105,9 @@ HIDING = [needs_a_second_run, needs_an_import_of_another_test, state_that_some_t
 
 @pytest.mark.parametrize("program", HONEST)
 @pytest.mark.parametrize("seed", range(50))
-def test_what_is_believed_of_a_program_that_hides_nothing_is_what_a_fresh_process_does(program: Program, seed: int) -> None:
+def test_what_is_believed_of_a_program_that_hides_nothing_is_what_a_fresh_process_does(
+    program: Program, seed: int
+) -> None:
     assert believed(ToldBench(program), seed=seed) == truth(program)
 
 
@@ -238,5 +249,7 @@ def test_the_order_is_drawn_by_the_seed_and_is_the_same_every_time() -> None:
 @settings(max_examples=200)
 @given(st.integers(1, 30), st.integers(), st.data())
 def test_any_program_without_memory_is_believed_as_it_is(n: int, seed: int, data: st.DataObject) -> None:
-    outcomes = data.draw(st.lists(st.sampled_from([P, W, R, Outcome.MEMORY_LIMIT, Outcome.OUTPUT_LIMIT]), min_size=n, max_size=n))
+    outcomes = data.draw(
+        st.lists(st.sampled_from([P, W, R, Outcome.MEMORY_LIMIT, Outcome.OUTPUT_LIMIT]), min_size=n, max_size=n)
+    )
     assert believed(ToldBench(lambda test, before: outcomes[test]), n=n, seed=seed) == outcomes

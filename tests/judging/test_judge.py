@@ -21,7 +21,9 @@ from tests.conftest import RIGHT_SUM, SUM, assert_problem, code, function_proble
 
 ADD = function_problem("add", ([1, 2], 3), ([[1], [2]], [1, 2]), ([0.1, 0.2], 0.3), (["a", "b"], "ab"), ([-1, 1], 0))
 METHOD = function_problem("Solution.add", ([1, 2], 3), ([5, 6], 11), ([0, 0], 0))
-PAIR = assert_problem("pair", "assert pair(2, 1) == (1, 2)", "assert pair('b', 'a') == ('a', 'b')", "assert pair(0, 0) == (0, 0)")
+PAIR = assert_problem(
+    "pair", "assert pair(2, 1) == (1, 2)", "assert pair('b', 'a') == ('a', 'b')", "assert pair(0, 0) == (0, 0)"
+)
 
 
 def verdict(judge: Judge, problem: Problem, text: str) -> Judgement:
@@ -32,14 +34,22 @@ def verdict(judge: Judge, problem: Problem, text: str) -> Judgement:
 
 CASES: list[tuple[Problem, str, bool]] = [
     (SUM, RIGHT_SUM, True),
-    (SUM, "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(b'%d\\n' % sum(map(int, line.split())))", True),
+    (
+        SUM,
+        "import sys\nfor line in sys.stdin.buffer:\n    sys.stdout.buffer.write(b'%d\\n' % sum(map(int, line.split())))",
+        True,
+    ),
     (SUM, "print(0)", False),
     (SUM, "a, b = map(int, input().split())\nprint(a + b)\nraise SystemExit(1)", False),
     (SUM, "a, b = map(int, input().split())\nprint(a + b)\n1 / 0", False),
     (SUM, "import sys\nprint('3')\nsys.exit(0)", False),
     (SUM, "def (:", False),
     (SUM, "a, b = map(int, input().split())\nprint(a + b)\nimport os\nos.kill(os.getpid(), 9)", False),
-    (SUM, "a, b = map(int, input().split())\nprint(a + b, end='')\nimport os, sys\nsys.stdout.flush()\nos._exit(0)", True),
+    (
+        SUM,
+        "a, b = map(int, input().split())\nprint(a + b, end='')\nimport os, sys\nsys.stdout.flush()\nos._exit(0)",
+        True,
+    ),
     (SUM, "print('x' * 10**8)", False),
     (SUM, "x = [0] * 10**10", False),
     (SUM, "import os\nos.write(1, b'\\xff\\xfe')", False),
@@ -48,7 +58,11 @@ CASES: list[tuple[Problem, str, bool]] = [
     (ADD, "def add(a, b):\n    return str(a + b)", False),
     (ADD, "def add(a, b):\n    print(a + b)", False),
     (ADD, "class Y:\n    def __eq__(self, o):\n        return True\ndef add(a, b):\n    return Y()", False),
-    (ADD, "class I(int):\n    def __eq__(self, o):\n        return True\n    __hash__ = None\ndef add(a, b):\n    return I(7)", False),
+    (
+        ADD,
+        "class I(int):\n    def __eq__(self, o):\n        return True\n    __hash__ = None\ndef add(a, b):\n    return I(7)",
+        False,
+    ),
     (ADD, "def add(a, b):\n    return float('nan')", False),
     (ADD, "def add(a, b):\n    return [True]", False),
     (ADD, "def sub(a, b):\n    return a - b", False),
@@ -59,19 +73,33 @@ CASES: list[tuple[Problem, str, bool]] = [
     (ADD, "def add(a, b):\n    if not a:\n        raise ValueError\n    return a + b", True),
     (ADD, "if __name__ == '__main__':\n    raise ValueError\ndef add(a, b):\n    return a + b", True),
     (METHOD, "class Solution:\n    def add(self, a: int, b: int) -> int:\n        return a + b", True),
-    (METHOD, "class Solution:\n    def __init__(self):\n        self.n = 0\n    def add(self, a, b):\n        self.n += 1\n        return a + b if self.n == 1 else 0", True),
+    (
+        METHOD,
+        "class Solution:\n    def __init__(self):\n        self.n = 0\n    def add(self, a, b):\n        self.n += 1\n        return a + b if self.n == 1 else 0",
+        True,
+    ),
     (METHOD, "class Solution:\n    def plus(self, a, b):\n        return a + b", False),
-    (METHOD, "class Solution:\n    def __init__(self):\n        raise ValueError\n    def add(self, a, b):\n        return a + b", False),
+    (
+        METHOD,
+        "class Solution:\n    def __init__(self):\n        raise ValueError\n    def add(self, a, b):\n        return a + b",
+        False,
+    ),
     (PAIR, "def pair(a, b):\n    return tuple(sorted((a, b)))", True),
     (PAIR, "def pair(a, b):\n    return sorted((a, b))", False),
     (PAIR, "def pair(a, b):\n    return (min(a, b), max(a, b)).__iter__()", False),
     (PAIR, "class T(tuple):\n    def __eq__(self, o):\n        return True\ndef pair(a, b):\n    return T()", False),
-    (PAIR, "from collections import namedtuple\nP = namedtuple('P', 'a b')\ndef pair(a, b):\n    return P(*sorted((a, b)))", True),
+    (
+        PAIR,
+        "from collections import namedtuple\nP = namedtuple('P', 'a b')\ndef pair(a, b):\n    return P(*sorted((a, b)))",
+        True,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("problem", "text", "wanted"), CASES)
-def test_the_verdict_is_the_truth(judge: Judge, per_test_judge: Judge, problem: Problem, text: str, wanted: bool) -> None:
+def test_the_verdict_is_the_truth(
+    judge: Judge, per_test_judge: Judge, problem: Problem, text: str, wanted: bool
+) -> None:
     for one in (judge, per_test_judge):
         judgement = verdict(one, problem, text)
         assert judgement.verdict is wanted, judgement.reason
@@ -117,7 +145,9 @@ TRICKS = {
 
 
 @pytest.mark.parametrize("trick", TRICKS)
-def test_state_between_tests_does_not_make_a_wrong_program_right(judge: Judge, per_test_judge: Judge, trick: str) -> None:
+def test_state_between_tests_does_not_make_a_wrong_program_right(
+    judge: Judge, per_test_judge: Judge, trick: str
+) -> None:
     assert verdict(judge, MANY, TRICKS[trick]).verdict is False
     assert verdict(per_test_judge, MANY, TRICKS[trick]).verdict is False
 
@@ -154,7 +184,9 @@ LOOP = "while True:\n    pass"
         (stdin_problem(("1 2\n", "3\n"), time_limit_s=0.3, reference=RIGHT_SUM), "auto", False, "reference"),
     ],
 )
-def test_a_time_out_counts_by_where_its_limit_came_from(problem: Problem, timeouts: str, wanted: bool | None, limit_from: str) -> None:
+def test_a_time_out_counts_by_where_its_limit_came_from(
+    problem: Problem, timeouts: str, wanted: bool | None, limit_from: str
+) -> None:
     with Judge(jobs=1, policy=Policy(timeouts=Timeouts(timeouts), max_timeouts=1)) as judge:
         judgement = judge.judge(problem, code(LOOP))
     assert (judgement.verdict, judgement.limit_from) == (wanted, limit_from)
@@ -174,7 +206,11 @@ def test_a_reference_that_fails_is_said_and_calibrates_nothing(judge: Judge) -> 
 def test_early_stop_ends_once_the_verdict_is_settled() -> None:
     with Judge(jobs=1, policy=Policy(early_stop=True)) as judge:
         wrong, right = verdict(judge, MANY, "print(-1)"), verdict(judge, MANY, "print(int(input()) ** 2)")
-    assert wrong.verdict is False and wrong.outcomes.count(Outcome.WRONG_ANSWER) == 5 and wrong.outcomes.count(Outcome.NOT_RUN) == 19
+    assert (
+        wrong.verdict is False
+        and wrong.outcomes.count(Outcome.WRONG_ANSWER) == 5
+        and wrong.outcomes.count(Outcome.NOT_RUN) == 19
+    )
     assert right.verdict is True and right.outcomes.count(Outcome.PASSED) >= 20
 
 
@@ -200,10 +236,25 @@ def test_helpers_of_a_test_never_come_from_the_solution(judge: Judge) -> None:
 
 def test_tests_that_split_are_tamper_proof_and_others_say_that_they_are_not(judge: Judge) -> None:
     assert verdict(judge, PAIR, "def pair(a, b):\n    return (a, b)").tamper_proof is True
-    assert verdict(judge, assert_problem("f", "try:\n    f()\nexcept ValueError:\n    pass\nelse:\n    raise AssertionError"), "def f():\n    raise ValueError").tamper_proof is False
+    assert (
+        verdict(
+            judge,
+            assert_problem("f", "try:\n    f()\nexcept ValueError:\n    pass\nelse:\n    raise AssertionError"),
+            "def f():\n    raise ValueError",
+        ).tamper_proof
+        is False
+    )
 
 
-@pytest.mark.parametrize("text", ["import os\ndef f(*_):\n    os._exit(0)", "import sys\ndef f(*_):\n    sys.exit(0)", "raise SystemExit", "def f():\n    return 0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os\ndef f(*_):\n    os._exit(0)",
+        "import sys\ndef f(*_):\n    sys.exit(0)",
+        "raise SystemExit",
+        "def f():\n    return 0",
+    ],
+)
 def test_a_test_beside_the_solution_passes_only_at_its_end(judge: Judge, text: str) -> None:
     beside = assert_problem("f", "x = []\nfor n in range(3):\n    x.append(f(n))\nassert x == [0, 1, 4]")
     assert verdict(judge, beside, "def f(n):\n    return n * n").verdict is True
@@ -219,11 +270,20 @@ def test_without_an_entry_point_all_names_come_from_the_solution(judge: Judge) -
 
 def test_a_value_that_cannot_cross_is_a_runtime_error_with_the_reason(judge: Judge) -> None:
     judgement = verdict(judge, ADD, "def add(a, b):\n    return object()")
-    assert set(judgement.outcomes) == {Outcome.RUNTIME_ERROR} and "a value of type object, which has no plain form" in judgement.reason
+    assert (
+        set(judgement.outcomes) == {Outcome.RUNTIME_ERROR}
+        and "a value of type object, which has no plain form" in judgement.reason
+    )
 
 
 def test_where_the_references_result_does_not_cross_the_tests_run_beside_the_solution(judge: Judge) -> None:
-    problem = assert_problem("f", "assert f('ab')", "assert not f('b')", "assert f('a')", reference="import re\ndef f(s):\n    return re.match('a', s)")
+    problem = assert_problem(
+        "f",
+        "assert f('ab')",
+        "assert not f('b')",
+        "assert f('a')",
+        reference="import re\ndef f(s):\n    return re.match('a', s)",
+    )
     judgement = verdict(judge, problem, "def f(s):\n    import re\n    return re.search('^a', s)")
     assert (judgement.verdict, judgement.tamper_proof) == (True, False)
 
@@ -241,10 +301,22 @@ def test_a_checker_of_the_problems_own_decides() -> None:
         assert verdict(judge, problem, "import os\nos.write(1, b'\\xff')").verdict is False
 
 
-@pytest.mark.parametrize("checker", ["def check(i, e, o):\n    return 1 / 0\n", "def check(i, e, o):\n    return 'yes'\n", "def other():\n    pass\n", "import sys\nsys.exit(0)\n", "def check(i, e, o):\n    import os\n    os._exit(0)\n"])
+@pytest.mark.parametrize(
+    "checker",
+    [
+        "def check(i, e, o):\n    return 1 / 0\n",
+        "def check(i, e, o):\n    return 'yes'\n",
+        "def other():\n    pass\n",
+        "import sys\nsys.exit(0)\n",
+        "def check(i, e, o):\n    import os\n    os._exit(0)\n",
+    ],
+)
 def test_a_checker_that_does_not_say_true_or_false_is_our_fault(judge: Judge, checker: str) -> None:
     judgement = verdict(judge, stdin_problem(("1\n", "1\n"), checker=checker), "print(1)")
-    assert (judgement.verdict, judgement.outcomes) == (None, (Outcome.JUDGE_ERROR,)) and "the checker failed" in judgement.reason
+    assert (judgement.verdict, judgement.outcomes) == (
+        None,
+        (Outcome.JUDGE_ERROR,),
+    ) and "the checker failed" in judgement.reason
 
 
 # --- faults of ours -----------------------------------------------------------------------------------------------------------------
@@ -314,7 +386,9 @@ def test_without_walls_every_judgement_says_so() -> None:
     with Judge(jobs=1, sandbox="none") as judge:
         right, wrong = verdict(judge, SUM, RIGHT_SUM), verdict(judge, SUM, "print(0)")
     assert (right.verdict, wrong.verdict) == (True, False)
-    assert right.sandbox == wrong.sandbox == "none" and all("judged without walls" in one.reason for one in (right, wrong))
+    assert right.sandbox == wrong.sandbox == "none" and all(
+        "judged without walls" in one.reason for one in (right, wrong)
+    )
 
 
 def test_tests_that_are_none_are_an_error_and_no_verdict(judge: Judge) -> None:
@@ -332,7 +406,14 @@ def test_many_are_judged_in_input_order_in_bounded_memory(judge: Judge) -> None:
         nonlocal taken
         for number in range(200):
             taken += 1
-            yield SUM, Solution(problem_id="p", id=str(number), code=f"a, b = map(int, input().split())\nprint(a + b + {number % 2})")
+            yield (
+                SUM,
+                Solution(
+                    problem_id="p",
+                    id=str(number),
+                    code=f"a, b = map(int, input().split())\nprint(a + b + {number % 2})",
+                ),
+            )
 
     ahead = []
     for number, judgement in enumerate(judge.map(pairs())):
@@ -350,7 +431,9 @@ def test_it_can_be_awaited(judge: Judge) -> None:
 
 def test_it_can_be_used_from_many_threads(judge: Judge) -> None:
     found: list[bool | None] = []
-    threads = [threading.Thread(target=lambda: found.append(judge.judge(SUM, code(RIGHT_SUM)).verdict)) for _ in range(12)]
+    threads = [
+        threading.Thread(target=lambda: found.append(judge.judge(SUM, code(RIGHT_SUM)).verdict)) for _ in range(12)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -381,7 +464,9 @@ def test_the_same_solution_has_the_same_judgement_every_time(judge: Judge) -> No
 
 def test_canaries_of_every_kind_keep_their_verdicts(judge: Judge) -> None:
     assert {problem.test_kind for problem, _, _ in KNOWN} == {"stdin", "function", "assert"}
-    assert {(problem.test_kind, verdict) for problem, _, verdict in KNOWN} == {(kind, v) for kind in ("stdin", "function", "assert") for v in (True, False)}
+    assert {(problem.test_kind, verdict) for problem, _, verdict in KNOWN} == {
+        (kind, v) for kind in ("stdin", "function", "assert") for v in (True, False)
+    }
     watch = Watch(judge)
     watch.look()
     watch.look()

@@ -12,7 +12,14 @@ from crl_data.judging import LimitFrom, Policy, Timeouts
 from crl_data.judging.verdict import decide, settled
 from crl_data.types import Outcome
 
-P, W, R, T, N, J = Outcome.PASSED, Outcome.WRONG_ANSWER, Outcome.RUNTIME_ERROR, Outcome.TIMEOUT, Outcome.NOT_RUN, Outcome.JUDGE_ERROR
+P, W, R, T, N, J = (
+    Outcome.PASSED,
+    Outcome.WRONG_ANSWER,
+    Outcome.RUNTIME_ERROR,
+    Outcome.TIMEOUT,
+    Outcome.NOT_RUN,
+    Outcome.JUDGE_ERROR,
+)
 REF, DEFAULT = LimitFrom.REFERENCE, LimitFrom.DEFAULT
 
 
@@ -32,7 +39,14 @@ REF, DEFAULT = LimitFrom.REFERENCE, LimitFrom.DEFAULT
         ([P] * 4 + [T], Policy(timeouts=Timeouts.INCONCLUSIVE), REF, None, None, 1),
         ([P] * 9 + [T], Policy(), DEFAULT, True, None, 1),  # true whatever the last one is
         ([P] * 3 + [W, W, T], Policy(), DEFAULT, False, None, 1),  # false whatever the last one is
-        ([P, T, T, N, N], Policy(), REF, False, 0.2, 0),  # what was not run after too many time-outs counts as time-outs
+        (
+            [P, T, T, N, N],
+            Policy(),
+            REF,
+            False,
+            0.2,
+            0,
+        ),  # what was not run after too many time-outs counts as time-outs
         ([P, T, T, N, N], Policy(), DEFAULT, None, None, 4),
         ([P] * 5 + [N], Policy(early_stop=True), REF, True, None, 1),
         ([W, W, N, N], Policy(early_stop=True), REF, False, None, 2),
@@ -44,7 +58,12 @@ REF, DEFAULT = LimitFrom.REFERENCE, LimitFrom.DEFAULT
     ],
 )
 def test_the_verdict_is_drawn_from_the_interval(
-    outcomes: list[Outcome], policy: Policy, limit_from: LimitFrom, verdict: bool | None, pass_rate: float | None, inconclusive: int
+    outcomes: list[Outcome],
+    policy: Policy,
+    limit_from: LimitFrom,
+    verdict: bool | None,
+    pass_rate: float | None,
+    inconclusive: int,
 ) -> None:
     decision = decide(outcomes, policy, limit_from)
     assert (decision.verdict, decision.pass_rate, decision.n_inconclusive) == (verdict, pass_rate, inconclusive)
@@ -66,8 +85,15 @@ def test_a_verdict_is_what_every_completion_says(n: int, data: st.DataObject, th
     assert settled(passed, undecided, n, threshold) is (completions.pop() if len(completions) == 1 else None)
 
 
-@given(st.lists(st.sampled_from(list(Outcome)), min_size=1, max_size=40), THRESHOLDS, st.sampled_from(list(Timeouts)), st.sampled_from(list(LimitFrom)))
-def test_the_order_of_tests_does_not_matter(outcomes: list[Outcome], threshold: float, timeouts: Timeouts, limit_from: LimitFrom) -> None:
+@given(
+    st.lists(st.sampled_from(list(Outcome)), min_size=1, max_size=40),
+    THRESHOLDS,
+    st.sampled_from(list(Timeouts)),
+    st.sampled_from(list(LimitFrom)),
+)
+def test_the_order_of_tests_does_not_matter(
+    outcomes: list[Outcome], threshold: float, timeouts: Timeouts, limit_from: LimitFrom
+) -> None:
     policy = Policy(threshold=threshold, timeouts=timeouts)
     assert decide(outcomes, policy, limit_from) == decide(outcomes[::-1], policy, limit_from)
 

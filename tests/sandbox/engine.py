@@ -50,7 +50,15 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
     if shutil.which("dockerd") is None or os.geteuid() != 0:
         pytest.skip("no Docker engine answers, and none can be started here (dockerd, as root)")
     os.environ["DOCKER_HOST"] = f"unix://{folder}/docker.sock"
-    command = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "-H", os.environ["DOCKER_HOST"]]
+    command = [
+        "dockerd",
+        "--data-root",
+        f"{folder}/data",
+        "--exec-root",
+        f"{folder}/exec",
+        "-H",
+        os.environ["DOCKER_HOST"],
+    ]
     command += ["--pidfile", f"{folder}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false"]
     log = (folder / "log").open("wb")
     process = subprocess.Popen(command, stdout=log, stderr=log)

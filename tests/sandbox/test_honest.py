@@ -32,7 +32,9 @@ WAYS_OF_READING = {
 @pytest.mark.parametrize("fresh", [True, False], ids=["per-test", "batch"])
 def test_input_can_be_read_in_every_way(bench: Bench, way: str, fresh: bool) -> None:
     seen = bench(WAYS_OF_READING[way], "1\n2\n", "30\n4\n", "-5\n5\n", fresh=fresh)
-    assert [(one.how, one.answer) for one in seen] == [("ended", b"3\n"), ("ended", b"34\n"), ("ended", b"0\n")], [one.note for one in seen]
+    assert [(one.how, one.answer) for one in seen] == [("ended", b"3\n"), ("ended", b"34\n"), ("ended", b"0\n")], [
+        one.note for one in seen
+    ]
 
 
 WAYS_OF_WRITING = {
@@ -61,7 +63,10 @@ WAYS_OF_WRITING = {
     "closing every descriptor it knows": "import os, sys\nprint(7)\nsys.stdout.flush()\nos.closerange(3, 4096)",
     "a global set in a function": "x = 0\ndef f():\n    global x\n    x = 7\nf()\nprint(x)",
     "from __future__": "from __future__ import annotations\nprint(7)",
-    "its own file": "print(open(__file__).read().count('7'), end='')\nprint(7 if __name__ == '__main__' else 0)\n# 77777 7"[0:0] + "print(7 if open(__file__).read() and __name__ == '__main__' else 0)",
+    "its own file": "print(open(__file__).read().count('7'), end='')\nprint(7 if __name__ == '__main__' else 0)\n# 77777 7"[
+        0:0
+    ]
+    + "print(7 if open(__file__).read() and __name__ == '__main__' else 0)",
     "a file in the working folder": "open('x.txt', 'w').write('7')\nprint(open('x.txt').read())",
     "a temporary file": "import tempfile\nwith tempfile.NamedTemporaryFile('w+') as f:\n    f.write('7')\n    f.flush()\n    print(open(f.name).read())",
     "a temporary folder": "import os, tempfile\nwith tempfile.TemporaryDirectory() as d:\n    os.mkdir(os.path.join(d, 'a'))\n    print(7)",
@@ -113,7 +118,9 @@ def test_numpy_is_there_and_nothing_else_of_this_environment(bench: Bench) -> No
 
 
 def test_randomness_and_hashes_are_the_same_every_time(bench: Bench) -> None:
-    program = "import random\nprint(random.random(), hash('x'), sorted({'a', 'b', 'c'}, key=hash), random.Random(3).random())"
+    program = (
+        "import random\nprint(random.random(), hash('x'), sorted({'a', 'b', 'c'}, key=hash), random.Random(3).random())"
+    )
     seen = bench(program, "", "", "") + bench(program, "", "", fresh=True)
     assert len({one.answer for one in seen}) == 1
 

@@ -13,7 +13,7 @@ import pytest
 from crl_data.errors import RunnerDied
 from crl_data.sandbox import Limits, Program, Runner, open_sandbox
 from crl_data.sandbox.client import Input
-from crl_data.sandbox.runner.kernel import MACHINE, _SYSCALLS, number
+from crl_data.sandbox.runner.kernel import _SYSCALLS, MACHINE, number
 from tests.conftest import Bench
 
 TRY = "import os, sys\ndef tried(f):\n    try:\n        return f()\n    except BaseException as e:\n        return type(e).__name__\n"
@@ -25,7 +25,10 @@ TRY = "import os, sys\ndef tried(f):\n    try:\n        return f()\n    except B
 def test_no_connection_to_this_machine_or_beyond(bench: Bench) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        program = TRY + f"import socket\nprint(tried(lambda: socket.create_connection(('127.0.0.1', {port}), 1)), tried(lambda: socket.socket()), type(tried(lambda: socket.getaddrinfo('example.com', 80))).__name__)"
+        program = (
+            TRY
+            + f"import socket\nprint(tried(lambda: socket.create_connection(('127.0.0.1', {port}), 1)), tried(lambda: socket.socket()), type(tried(lambda: socket.getaddrinfo('example.com', 80))).__name__)"
+        )
         first, second, third = bench.out(program).split()
         assert first in ("OSError", "gaierror", "PermissionError") and second == "OSError" and third == "str"
         server.settimeout(0.2)
@@ -37,7 +40,10 @@ def test_no_abstract_socket_of_this_machine(bench: Bench) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(f"\0crl-test-{os.getpid()}")
         server.listen()
-        program = TRY + f"import socket\ns = socket.socket(socket.AF_UNIX)\nprint(tried(lambda: s.connect('\\0crl-test-{os.getpid()}')))"
+        program = (
+            TRY
+            + f"import socket\ns = socket.socket(socket.AF_UNIX)\nprint(tried(lambda: s.connect('\\0crl-test-{os.getpid()}')))"
+        )
         assert bench.out(program).strip() in ("ConnectionRefusedError", "PermissionError")
 
 
@@ -46,7 +52,10 @@ def test_no_abstract_socket_of_this_machine(bench: Bench) -> None:
 
 def test_nothing_of_the_users_files_is_in_sight(bench: Bench, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("secret")
-    program = TRY + f"print(sorted(os.listdir('/')), tried(lambda: open({str(tmp_path / 'secret')!r}).read()), tried(lambda: os.listdir({str(Path.home())!r})))"
+    program = (
+        TRY
+        + f"print(sorted(os.listdir('/')), tried(lambda: open({str(tmp_path / 'secret')!r}).read()), tried(lambda: os.listdir({str(Path.home())!r})))"
+    )
     seen = bench.out(program)
     assert "home" not in seen.split("]")[0] and "mnt" not in seen.split("]")[0]
     assert "FileNotFoundError" in seen and "secret" not in seen.replace("secret'", "")
@@ -82,25 +91,46 @@ def test_packages_of_this_environment_are_hidden(bench: Bench) -> None:
 
 
 def test_the_runner_and_its_own_source_are_out_of_sight(bench: Bench) -> None:
-    program = TRY + "import gc\nprint([name for name in sys.modules if 'runner' in name or 'crl' in name], tried(lambda: __import__('runner')), tried(lambda: open('/proc/1/cmdline').read()))"
+    program = (
+        TRY
+        + "import gc\nprint([name for name in sys.modules if 'runner' in name or 'crl' in name], tried(lambda: __import__('runner')), tried(lambda: open('/proc/1/cmdline').read()))"
+    )
     assert bench.out(program).strip() == "[] ModuleNotFoundError FileNotFoundError"
 
 
 def test_no_device_but_the_harmless_ones(bench: Bench) -> None:
-    assert set(bench.out("import os\nprint(*os.listdir('/dev'))").split()) == {"null", "zero", "full", "random", "urandom", "fd", "stdin", "stdout", "stderr", "shm"}
+    assert set(bench.out("import os\nprint(*os.listdir('/dev'))").split()) == {
+        "null",
+        "zero",
+        "full",
+        "random",
+        "urandom",
+        "fd",
+        "stdin",
+        "stdout",
+        "stderr",
+        "shm",
+    }
 
 
 # --- processes --------------------------------------------------------------------------------------------------------------------
 
 
 def test_no_other_process_is_in_sight(bench: Bench) -> None:
-    pids, parent = bench.out("import os\nprint(len([n for n in os.listdir('/proc') if n.isdigit()]), os.getppid())").split()
+    pids, parent = bench.out(
+        "import os\nprint(len([n for n in os.listdir('/proc') if n.isdigit()]), os.getppid())"
+    ).split()
     assert int(pids) <= 1 and parent == "1"
 
 
 @pytest.mark.parametrize("target", ["-1", "1", "0", "os.getppid()"])
 def test_killing_everything_reaches_only_itself(bench: Bench, target: str) -> None:
-    seen = bench(f"import os, signal\nprint(input(), flush=True)\ntry:\n    os.kill({target}, signal.SIGKILL)\nexcept OSError:\n    pass", "a", "b", "c")
+    seen = bench(
+        f"import os, signal\nprint(input(), flush=True)\ntry:\n    os.kill({target}, signal.SIGKILL)\nexcept OSError:\n    pass",
+        "a",
+        "b",
+        "c",
+    )
     assert [one.answer for one in seen] == [b"a\n", b"b\n", b"c\n"]
     assert bench.out("print(1)") == "1\n"
 
@@ -138,19 +168,37 @@ def test_a_daemon_left_behind_does_not_live_on(bench: Bench) -> None:
 
 
 def test_a_fork_bomb_is_contained(bench: Bench) -> None:
-    (seen,) = bench("import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass", limits=Limits(cpu_s=0.5))
+    (seen,) = bench(
+        "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
+        limits=Limits(cpu_s=0.5),
+    )
     assert seen.how == "timeout"
     assert bench.out("print(1)") == "1\n"
 
 
 def test_a_bomb_of_threads_is_contained(bench: Bench) -> None:
-    program = TRY + "import threading, time\nn = 0\ntry:\n    while True:\n        threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n        n += 1\nexcept RuntimeError:\n    print(n)"
+    program = (
+        TRY
+        + "import threading, time\nn = 0\ntry:\n    while True:\n        threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n        n += 1\nexcept RuntimeError:\n    print(n)"
+    )
     assert 8 <= int(bench.out(program)) < 64
 
 
 # --- calls ------------------------------------------------------------------------------------------------------------------------
 
-_FORBIDDEN = sorted(set(_SYSCALLS) - {"clone", "clone3", "socket", "seccomp", "capset", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"})
+_FORBIDDEN = sorted(
+    set(_SYSCALLS)
+    - {
+        "clone",
+        "clone3",
+        "socket",
+        "seccomp",
+        "capset",
+        "landlock_create_ruleset",
+        "landlock_add_rule",
+        "landlock_restrict_self",
+    }
+)
 
 
 def test_forbidden_calls_are_refused(bench: Bench) -> None:
@@ -168,7 +216,9 @@ def test_forbidden_calls_are_refused(bench: Bench) -> None:
     assert [line for line in answers if line[1] != "-1" or line[2] not in ("1", "38")] == []
 
 
-@pytest.mark.parametrize("flag", ["0x10000000", "0x20000000", "0x40000000", "0x00020000", "0x08000000", "0x04000000", "0x02000000"])
+@pytest.mark.parametrize(
+    "flag", ["0x10000000", "0x20000000", "0x40000000", "0x00020000", "0x08000000", "0x04000000", "0x02000000"]
+)
 def test_no_new_namespace_by_clone(bench: Bench, flag: str) -> None:
     program = f"import ctypes\nl = ctypes.CDLL(None, use_errno=True)\nprint(l.syscall({number('clone')}, {flag} | 17, 0, 0, 0, 0), ctypes.get_errno())"
     assert bench.out(program) == "-1 1\n"
@@ -176,12 +226,16 @@ def test_no_new_namespace_by_clone(bench: Bench, flag: str) -> None:
 
 @pytest.mark.skipif(MACHINE != "x86_64", reason="the other table of system calls is x86-64's")
 def test_the_other_table_of_system_calls_is_closed(bench: Bench) -> None:
-    program = "import ctypes\nl = ctypes.CDLL(None, use_errno=True)\nprint(l.syscall(0x40000000 | 39), ctypes.get_errno())"
+    program = (
+        "import ctypes\nl = ctypes.CDLL(None, use_errno=True)\nprint(l.syscall(0x40000000 | 39), ctypes.get_errno())"
+    )
     assert bench.out(program) == "-1 38\n"
 
 
 def test_no_rights_no_root_no_way_to_get_any(bench: Bench) -> None:
-    status = bench.out("import os\nprint(os.getuid(), os.getgid(), os.getgroups())\nprint(open('/proc/self/status').read())")
+    status = bench.out(
+        "import os\nprint(os.getuid(), os.getgid(), os.getgroups())\nprint(open('/proc/self/status').read())"
+    )
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert status.startswith(("65534 65534 []", "65534 65534 [65534]"))
     assert {fields[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
@@ -227,10 +281,15 @@ def test_a_sparse_output_does_not_pass_for_a_small_one(bench: Bench) -> None:
 
 
 def test_the_disk_cannot_be_filled(bench: Bench) -> None:
-    program = TRY + "n = 0\ntry:\n    while True:\n        with open(f'f{n}', 'wb') as f:\n            f.write(b'x' * (8 << 20))\n        n += 1\nexcept OSError as e:\n    print(n, e.errno)"
+    program = (
+        TRY
+        + "n = 0\ntry:\n    while True:\n        with open(f'f{n}', 'wb') as f:\n            f.write(b'x' * (8 << 20))\n        n += 1\nexcept OSError as e:\n    print(n, e.errno)"
+    )
     files, errno = bench.out(program, limits=Limits(cpu_s=5.0)).split()
     assert int(files) <= 8 and errno == "28"
-    assert bench.out("import os\nprint(os.listdir(), len(open('/box/work/x', 'wb').write(b'1') * 'a'))").strip() == "[] 1"
+    assert (
+        bench.out("import os\nprint(os.listdir(), len(open('/box/work/x', 'wb').write(b'1') * 'a'))").strip() == "[] 1"
+    )
 
 
 def test_descriptors_run_out_for_the_program_alone(bench: Bench) -> None:
@@ -299,7 +358,10 @@ def halves(mark: str) -> str:
 
 def test_the_scan_of_memory_finds_what_is_there(bench: Bench) -> None:
     """The next tests mean nothing if the scan cannot find anything."""
-    assert bench.out(SCAN + "keep = first + second\nprint(scan(first, second) > 0)", halves("abcdefghijklmnopqrstuvwxyz")) == "True\n"
+    assert (
+        bench.out(SCAN + "keep = first + second\nprint(scan(first, second) > 0)", halves("abcdefghijklmnopqrstuvwxyz"))
+        == "True\n"
+    )
 
 
 def test_no_input_that_is_still_to_come_is_in_memory(bench: Bench) -> None:
@@ -350,7 +412,9 @@ def test_nothing_of_a_runner_outlives_whoever_started_it(tmp_path: Path) -> None
         "s = open_sandbox('local', ()).start(False).open(Program(code='import time\\ntime.sleep(60)', mode='stdin'), Limits(cpu_s=60))\n"
         "print(os.getpid(), flush=True)\ns.run([Input(b'', 0)], fresh=False)\n"
     )
-    owner = subprocess.Popen(["python", "-c", program], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    owner = subprocess.Popen(
+        ["python", "-c", program], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
+    )
     assert owner.stdout is not None
     pid = int(owner.stdout.readline())
     time.sleep(0.5)
@@ -367,7 +431,18 @@ def test_nothing_of_a_runner_outlives_whoever_started_it(tmp_path: Path) -> None
 def test_ten_solutions_a_hundred_times_leave_nothing_behind(sandbox_runner: Runner) -> None:
     """No growth in descriptors or processes over many solutions that end in different ways."""
     bench = Bench(sandbox_runner)
-    programs = ["print(1)", "1/0", "import os\nos._exit(3)", "def (", "import os\nos.fork()", "open('x', 'w')", "import os\nos.kill(os.getpid(), 9)", "print('x' * 10**6)", "import threading\nthreading.Thread(target=print).start()", "raise SystemExit(2)"]
+    programs = [
+        "print(1)",
+        "1/0",
+        "import os\nos._exit(3)",
+        "def (",
+        "import os\nos.fork()",
+        "open('x', 'w')",
+        "import os\nos.kill(os.getpid(), 9)",
+        "print('x' * 10**6)",
+        "import threading\nthreading.Thread(target=print).start()",
+        "raise SystemExit(2)",
+    ]
 
     def count() -> tuple[int, int]:
         mine = _processes_of(os.getpid())
@@ -379,7 +454,9 @@ def test_ten_solutions_a_hundred_times_leave_nothing_behind(sandbox_runner: Runn
             if not isinstance(opened, str):
                 opened.run([Input(b"1", 0), Input(b"2", 0)], fresh=False)
         bench("print(1)")
-        opened = bench.runner.open(Program(code="def (", mode="stdin"), Limits())  # so that no cell is there when we count
+        opened = bench.runner.open(
+            Program(code="def (", mode="stdin"), Limits()
+        )  # so that no cell is there when we count
         assert isinstance(opened, str)
 
     all_of_them()

@@ -22,7 +22,9 @@ from . import child, kernel, walls
 
 CODE_FD = 705
 THREAD_STACK_BYTES = 8 << 20
-END = struct.Struct("<ciddQ")  # b"D" died or b"E" ended | wait status (-1: still running, never started) | user s | system s | KiB
+END = struct.Struct(
+    "<ciddQ"
+)  # b"D" died or b"E" ended | wait status (-1: still running, never started) | user s | system s | KiB
 FORK, FINISH, NEW_CELL, WAIT_CELL = b"F", b"E", b"C", b"W"
 READY, REFUSED = b"R", b"X"
 
@@ -262,4 +264,3 @@ def _children() -> list[int]:
             return [int(word) for word in file.read().split()]
     except OSError:
         return []
-

@@ -32,8 +32,12 @@ from typing import Any
 from . import values
 
 MODES = ("stdin", "calls", "beside")
-GO = struct.Struct("<IQBBI")  # sequence, seed, 1 if no test follows, 1 if the argument is in a file, its size | the argument
-DONE = struct.Struct("<IBBBiQI")  # sequence, status, 1 if the process is spent, 1 if the answer is inline, code, KiB, sizes
+GO = struct.Struct(
+    "<IQBBI"
+)  # sequence, seed, 1 if no test follows, 1 if the argument is in a file, its size | the argument
+DONE = struct.Struct(
+    "<IBBBiQI"
+)  # sequence, status, 1 if the process is spent, 1 if the answer is inline, code, KiB, sizes
 RETURNED, RAISED, LOAD_FAILED, MISSING = range(4)  # status
 INLINE_BYTES = 32 << 10
 NOTE_BYTES = 1500
@@ -53,7 +57,9 @@ class Program:
     memory that the child need not write to is a page that need not be copied.
     """
 
-    def __init__(self, code: types.CodeType, mode: str, entry: str | None, box: str, path: list[str], prelude: str = "") -> None:
+    def __init__(
+        self, code: types.CodeType, mode: str, entry: str | None, box: str, path: list[str], prelude: str = ""
+    ) -> None:
         self.code = code
         self.mode = mode
         self.entry = entry
@@ -70,7 +76,9 @@ class Program:
 
     def open_streams(self) -> None:
         """Open standard input, output and error, for one test."""
-        self.streams.append((_open_text(0, "r", "<stdin>"), _open_text(1, "w", "<stdout>"), _open_text(2, "w", "<stderr>")))
+        self.streams.append(
+            (_open_text(0, "r", "<stdin>"), _open_text(1, "w", "<stdout>"), _open_text(2, "w", "<stderr>"))
+        )
 
 
 # --- the loop -----------------------------------------------------------------------------------------------------------
@@ -90,7 +98,9 @@ def serve(program: Program, control: socket.socket) -> None:
         if not message:
             leave(0)
         sequence, seed, last, in_file, size = GO.unpack_from(message)
-        argument = message[GO.size :] if not in_file else b"" if program.mode == "stdin" else os.pread(INPUT_FD, size, 0)
+        argument = (
+            message[GO.size :] if not in_file else b"" if program.mode == "stdin" else os.pread(INPUT_FD, size, 0)
+        )
         _seed(seed)
         os.chdir(program.work)
         status, code, answer, note = run(program, argument)
@@ -209,7 +219,9 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' if text else ''}{text}{where}"
 
 
-def _finish(namespace: dict[str, Any], stdout: io.TextIOWrapper, status: int, code: int, note: str) -> tuple[int, int, str]:
+def _finish(
+    namespace: dict[str, Any], stdout: io.TextIOWrapper, status: int, code: int, note: str
+) -> tuple[int, int, str]:
     """End the program as the interpreter does: threads joined, exit functions called, globals let go, output written."""
     try:
         _join_threads()
@@ -350,7 +362,12 @@ def _run_beside(program: Program, argument: bytes) -> Answer:
         status, code, note = _exit_status(end)
         return RAISED, code or 1, b"", note or "the program ended inside the test"
     except BaseException as error:
-        return RAISED, 1, b"", describe(error) + _test_line(error, {"<test>": test["source"], "<test set-up>": program.prelude_source})
+        return (
+            RAISED,
+            1,
+            b"",
+            describe(error) + _test_line(error, {"<test>": test["source"], "<test set-up>": program.prelude_source}),
+        )
 
 
 def _test_line(error: BaseException, sources: dict[str, str]) -> str:
@@ -368,7 +385,23 @@ def _test_line(error: BaseException, sources: dict[str, str]) -> str:
 # --- state between tests ----------------------------------------------------------------------------------------------------
 
 _SITE = "/site/"
-_BUILTINS = ("__import__", "abs", "input", "int", "len", "list", "map", "max", "min", "open", "print", "range", "sorted", "str", "sum")
+_BUILTINS = (
+    "__import__",
+    "abs",
+    "input",
+    "int",
+    "len",
+    "list",
+    "map",
+    "max",
+    "min",
+    "open",
+    "print",
+    "range",
+    "sorted",
+    "str",
+    "sum",
+)
 _LIMITS = tuple(
     getattr(resource, "RLIMIT_" + name) for name in ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
 )
@@ -434,7 +467,6 @@ class _State:
         if [resource.getrlimit(kind) for kind in _LIMITS] != self.limits:
             return True
         return bool(_thread._count()) or _has_children()
-
 
     def _forget_modules(self) -> None:
         """Let go of the modules that the test imported, so that the next one imports them itself.

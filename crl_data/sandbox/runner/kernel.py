@@ -147,7 +147,9 @@ def unshare(flags: int) -> None:
 def fork_into(flags: int) -> int:
     """`os.fork`, with the child in new namespaces (`flags`) of its own; the child is process 1 of a new pid namespace."""
     _holding_gil.PyOS_BeforeFork()
-    pid: int = _holding_gil.syscall(ctypes.c_long(number("clone") or -1), ctypes.c_ulong(flags | _SIGCHLD), *[ctypes.c_long(0)] * 4)
+    pid: int = _holding_gil.syscall(
+        ctypes.c_long(number("clone") or -1), ctypes.c_ulong(flags | _SIGCHLD), *[ctypes.c_long(0)] * 4
+    )
     if pid == 0:
         _holding_gil.PyOS_AfterFork_Child()
         return 0
@@ -159,7 +161,13 @@ def fork_into(flags: int) -> int:
 
 
 def mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
-    arguments = (source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags), data.encode())
+    arguments = (
+        source.encode(),
+        target.encode(),
+        kind.encode() if kind else None,
+        ctypes.c_ulong(flags),
+        data.encode(),
+    )
     _check(_libc.mount(*arguments), f"mount {target}")
 
 
@@ -175,9 +183,13 @@ def read_only_top(target: str) -> None:
 
 
 def read_only(target: str) -> None:
-    attributes = struct.pack("<QQQQ", MS_RDONLY | MS_NOSUID | MS_NODEV, 0, 0, 0)  # set, clear, propagation, user namespace
+    attributes = struct.pack(
+        "<QQQQ", MS_RDONLY | MS_NOSUID | MS_NODEV, 0, 0, 0
+    )  # set, clear, propagation, user namespace
     try:
-        _syscall("mount_setattr", ctypes.c_int(-100), target.encode(), ctypes.c_uint(0x8000), attributes, ctypes.c_size_t(32))
+        _syscall(
+            "mount_setattr", ctypes.c_int(-100), target.encode(), ctypes.c_uint(0x8000), attributes, ctypes.c_size_t(32)
+        )
     except OSError:  # before Linux 5.12
         mount("", target, None, MS_REMOUNT | MS_BIND | MS_RDONLY | os.statvfs(target).f_flag)
 
@@ -247,7 +259,13 @@ def landlock_ruleset(readable: list[str], writable: list[str]) -> int:
             try:
                 of_file = 0b110 | 1 | (rights & _TRUNCATE)  # the rights that a file, and not a folder, can have
                 effective = allowed if os.path.isdir(path) else allowed & of_file
-                _syscall("landlock_add_rule", ctypes.c_int(ruleset), ctypes.c_int(1), struct.pack("<Qi", effective, fd), ctypes.c_uint(0))
+                _syscall(
+                    "landlock_add_rule",
+                    ctypes.c_int(ruleset),
+                    ctypes.c_int(1),
+                    struct.pack("<Qi", effective, fd),
+                    ctypes.c_uint(0),
+                )
             finally:
                 os.close(fd)
     return ruleset
@@ -259,8 +277,20 @@ def landlock_restrict(ruleset: int) -> None:
 
 # --- seccomp -----------------------------------------------------------------------------------------------------------
 
-_NOT_FORBIDDEN = {"clone", "seccomp", "capset", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
-_ANSWER_NOT_THERE = {"clone3", "memfd_create", "memfd_secret", "io_uring_setup"}  # what falls back must be told "no such call"
+_NOT_FORBIDDEN = {
+    "clone",
+    "seccomp",
+    "capset",
+    "landlock_create_ruleset",
+    "landlock_add_rule",
+    "landlock_restrict_self",
+}
+_ANSWER_NOT_THERE = {
+    "clone3",
+    "memfd_create",
+    "memfd_secret",
+    "io_uring_setup",
+}  # what falls back must be told "no such call"
 _NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
@@ -281,8 +311,20 @@ def seccomp_filter() -> ctypes.Array[ctypes.c_char]:
 
     code += [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, arch), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
     code += [(_GREATER_EQUAL, 0, 1, _LAST_KNOWN_SYSCALL + 1), answer(_ENOSYS)]
-    code += [(_EQUAL, 0, 4, number("clone") or 0), (_LOAD, 0, 0, 16), (_ANY_BIT, 0, 1, _NEW_NAMESPACES), answer(_EPERM), (_RETURN, 0, 0, _ALLOW)]
-    code += [(_EQUAL, 0, 4, number("socket") or 0), (_LOAD, 0, 0, 16), (_EQUAL, 1, 0, 1), answer(_EAFNOSUPPORT), (_RETURN, 0, 0, _ALLOW)]
+    code += [
+        (_EQUAL, 0, 4, number("clone") or 0),
+        (_LOAD, 0, 0, 16),
+        (_ANY_BIT, 0, 1, _NEW_NAMESPACES),
+        answer(_EPERM),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+    code += [
+        (_EQUAL, 0, 4, number("socket") or 0),
+        (_LOAD, 0, 0, 16),
+        (_EQUAL, 1, 0, 1),
+        answer(_EAFNOSUPPORT),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
     for name in _SYSCALLS:
         nr = number(name)
         if name not in _NOT_FORBIDDEN and name != "socket" and nr is not None:

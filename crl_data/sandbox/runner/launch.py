@@ -13,9 +13,23 @@ from .cell import READY, make_channels, run_zygote
 from .supervisor import Supervisor
 
 # What nearly every program imports; anything more makes every fork dearer.
-_PRELOAD = ("bisect", "collections", "copy", "functools", "heapq", "itertools", "json", "math", "operator", "random", "re", "string", "typing")
+_PRELOAD = (
+    "bisect",
+    "collections",
+    "copy",
+    "functools",
+    "heapq",
+    "itertools",
+    "json",
+    "math",
+    "operator",
+    "random",
+    "re",
+    "string",
+    "typing",
+)
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/tmp", "PATH": "/nowhere", "TMPDIR": "/tmp"}
-_ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")}
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 
 
 def launch(argument: str) -> None:
@@ -25,7 +39,9 @@ def launch(argument: str) -> None:
     except wire.Closed:
         pass
     except OSError as error:
-        wire.write_frame(1, {"fault": f"{error.strerror or error} ({error.filename})" if error.filename else str(error)})
+        wire.write_frame(
+            1, {"fault": f"{error.strerror or error} ({error.filename})" if error.filename else str(error)}
+        )
 
 
 def _launch(config: dict[str, Any]) -> None:
@@ -127,6 +143,12 @@ def _serve(raised: walls.Walls, memory: group.MemoryGroup | None, site: str, fou
     answer = supervisor.of_zygote()
     if answer != READY:
         raise OSError(f"the zygote did not start: {answer.decode('utf-8', 'replace')}")
-    runtime = {"python": "{}.{}.{}".format(*sys.version_info[:3]), "implementation": sys.implementation.name, "libraries": found["versions"]}
-    wire.write_frame(1, {"ready": {"walls": raised.standing, "missing": raised.missing, "runtime": runtime, "found": found}})
+    runtime = {
+        "python": "{}.{}.{}".format(*sys.version_info[:3]),
+        "implementation": sys.implementation.name,
+        "libraries": found["versions"],
+    }
+    wire.write_frame(
+        1, {"ready": {"walls": raised.standing, "missing": raised.missing, "runtime": runtime, "found": found}}
+    )
     supervisor.serve()

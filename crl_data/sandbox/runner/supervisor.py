@@ -97,7 +97,10 @@ class Supervisor:
         self.kills = 0
         self.as_files = True  # a program that reads and prints: its input and its answer are files
         self.tells_waiting = self.has("self/schedstat")
-        self.parts = {path: os.stat(path).st_size if not walls.open else -1 for path in (os.path.join(walls.box, name) for name in PARTS)}
+        self.parts = {
+            path: os.stat(path).st_size if not walls.open else -1
+            for path in (os.path.join(walls.box, name) for name in PARTS)
+        }
         channels.child[0].setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.poll = select.poll()
         self.poll.register(0, 0)  # only its end counts: the judge is gone
@@ -146,7 +149,9 @@ class Supervisor:
             self.memory.set_limit(limits["memory"])
             self.kills = self.memory.kills()
         own = {name: limits[name] for name in ("memory", "output", "processes", "files")}
-        head = json.dumps({"mode": order["mode"], "entry": order["entry"], "prelude": order["prelude"], "limits": own}).encode()
+        head = json.dumps(
+            {"mode": order["mode"], "entry": order["entry"], "prelude": order["prelude"], "limits": own}
+        ).encode()
         os.ftruncate(CODE_FD, 0)
         _write_all(CODE_FD, struct.pack("<I", len(head)) + head + code)
         self.wipe()
@@ -223,7 +228,7 @@ class Supervisor:
             seen.append(self.test(view[:size], seed, fresh))
             view = view[size:]
             total += len(seen[-1].answer)
-            if not fresh and not seen[-1].lives or total > 4 * self.output_bytes:
+            if (not fresh and not seen[-1].lives) or total > 4 * self.output_bytes:
                 break
         if fresh:
             self.finish()
@@ -241,12 +246,11 @@ class Supervisor:
             for fd, event in self.poll.poll(self.next_look(begun, base)):
                 if fd == self.channels.child[0].fileno():
                     return self.taken(running, begun, base, fresh)
-                elif fd == self.channels.cell[0].fileno():
+                if fd == self.channels.cell[0].fileno():
                     return self.died(begun, base)
-                elif fd == self.cell_fd:
+                if fd == self.cell_fd:
                     raise Fault(f"the cell is gone (wait status {self.close()})")
-                else:
-                    self.gone(fd, event)
+                self.gone(fd, event)
             if os.fstat(child.OUTPUT_FD).st_size >= self.output_bytes:
                 return self.stopped("output", f"more than {self.output_bytes:,} bytes of output", begun, base)
             over = self.over_time(begun, base)
@@ -284,7 +288,11 @@ class Supervisor:
         running.cpu = cpu
         note = message[child.DONE.size : child.DONE.size + note_size].decode("utf-8", "replace")
         how = ("ended", "raised", "load", "missing")[status & 3]
-        answer, whole = (message[child.DONE.size + note_size :], True) if inline and not self.as_files else _read_output(self.output_bytes)
+        answer, whole = (
+            (message[child.DONE.size + note_size :], True)
+            if inline and not self.as_files
+            else _read_output(self.output_bytes)
+        )
         seen = Seen(how, note, cpu - base, wall, answer, whole)
         seen.code, seen.peak_kib = code, peak
         if seen.how == "raised" and note.startswith("MemoryError"):
@@ -311,7 +319,11 @@ class Supervisor:
             if seen.signal == signal.SIGKILL and self.killed_for_memory():
                 seen.how, seen.note = "memory", "all memory that a solution may use was taken"
         elif os.WEXITSTATUS(status) or not self.as_files:
-            seen.how, seen.code, seen.note = "raised", os.WEXITSTATUS(status), f"the process ended with exit status {os.WEXITSTATUS(status)}"
+            seen.how, seen.code, seen.note = (
+                "raised",
+                os.WEXITSTATUS(status),
+                f"the process ended with exit status {os.WEXITSTATUS(status)}",
+            )
         return seen
 
     def stopped(self, how: str, note: str, begun: float, base: float) -> Seen:

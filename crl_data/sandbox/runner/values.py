@@ -45,7 +45,9 @@ def encode(value: object, *, iterate: bool = False) -> bytes:
         try:
             text = json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
         except ValueError:  # a list of plain ints with a very long one among them
-            text = json.dumps(_Packer(iterate, scan_ints=True).pack(value, 0), ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(
+                _Packer(iterate, scan_ints=True).pack(value, 0), ensure_ascii=False, separators=(",", ":")
+            )
     finally:
         sys.set_int_max_str_digits(digits)
     data = text.encode("utf-8", "surrogatepass")
@@ -76,7 +78,9 @@ class _Packer:
         if kind is list:
             return self.items(value, depth)
         if kind is dict:
-            return {"dict": [[self.pack(k, depth + 1), self.pack(v, depth + 1)] for k, v in self.counted(value.items())]}
+            return {
+                "dict": [[self.pack(k, depth + 1), self.pack(v, depth + 1)] for k, v in self.counted(value.items())]
+            }
         tag = _CONTAINERS.get(kind)
         if tag is not None:
             return {tag: self.items(list(value), depth)}

@@ -24,7 +24,13 @@ _STAGE = "/sys"  # covered in our own mount namespace while the new root is put 
 _LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 _SYSTEM = ("/usr/lib/locale/C.utf8", "/usr/share/zoneinfo", "/etc/ld.so.cache")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2", "shm": "/box/shm"}
+_LINKS = {
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+    "shm": "/box/shm",
+}
 _FILES = {
     "/etc/passwd": "nobody:x:65534:65534:nobody:/tmp:/usr/sbin/nologin\n",
     "/etc/group": "nogroup:x:65534:\n",
@@ -90,7 +96,9 @@ def build(libraries: list[str], scratch_mb: int, owner: int, group: int) -> int:
     for path in paths:
         _show(path, _STAGE + path)
     for path in covered:
-        kernel.mount("tmpfs", _STAGE + path, "tmpfs", kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV, "size=0,mode=755")
+        kernel.mount(
+            "tmpfs", _STAGE + path, "tmpfs", kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV, "size=0,mode=755"
+        )
     for path in libraries:
         _show(path, f"{_STAGE}{SITE}/{os.path.basename(path)}")
     os.makedirs(_STAGE + SITE, exist_ok=True)
@@ -105,7 +113,13 @@ def build(libraries: list[str], scratch_mb: int, owner: int, group: int) -> int:
         _touch(_STAGE + path, text)
     os.makedirs(_STAGE + BOX)
     os.symlink(BOX + "/tmp", _STAGE + "/tmp")
-    kernel.mount("tmpfs", _STAGE + BOX, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"size={scratch_mb}m,nr_inodes=16384,mode=755")
+    kernel.mount(
+        "tmpfs",
+        _STAGE + BOX,
+        "tmpfs",
+        kernel.MS_NOSUID | kernel.MS_NODEV,
+        f"size={scratch_mb}m,nr_inodes=16384,mode=755",
+    )
     make_box(_STAGE + BOX, owner, group)
     os.makedirs(_STAGE + "/proc")
     flags = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
