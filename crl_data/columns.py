@@ -128,7 +128,8 @@ JUDGEMENT = _struct(
         "seconds": _FLOAT,
     },
     {"verdict": _BOOL, "pass_rate": _FLOAT, "sandbox": _STRING},
-    order="problem_id solution_id verdict pass_rate n_tests n_passed n_inconclusive outcomes limit_from tamper_proof isolation reason seconds sandbox",
+    order="problem_id solution_id verdict pass_rate n_tests n_passed n_inconclusive outcomes limit_from tamper_proof "
+    "isolation reason seconds sandbox",
 )
 RECORD = _struct(
     {
@@ -157,12 +158,12 @@ RECORD = _struct(
         "sampler": SAMPLER,
         "judge": JUDGE,
     },
-    order="id kind prompt prompt_template question solution solution_id verdict pass_rate label_source problem_id test_kind tests "
-    "entry_point test_setup checker starter_code time_limit_s memory_limit_mb source sampler judge",
+    order="id kind prompt prompt_template question solution solution_id verdict pass_rate label_source problem_id test_kind "
+    "tests entry_point test_setup checker starter_code time_limit_s memory_limit_mb source sampler judge",
 )
 
 
-# --- checking rows ----------------------------------------------------------------------------------------------------------
+# --- checking rows ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -213,7 +214,7 @@ def _check(value: Any, kind: Type, path: str, most: int, found: list[Fault]) -> 
         value, (int, float) if kind.kind is float else kind.kind
     ):
         found.append(Fault(path, _words(kind), describe(value)))
-    elif kind.kind is int and not -(2**63) <= value < 2**63:
+    elif type(value) is int and kind.kind is int and not -(2**63) <= value < 2**63:
         found.append(Fault(path, "a whole number of 64 bits", describe(value)))
 
 
@@ -256,7 +257,7 @@ def describe(value: Any) -> str:
     return f"the {name} {text if len(text) <= 60 else text[:57] + '...'}"
 
 
-# --- Arrow ------------------------------------------------------------------------------------------------------------------
+# --- Arrow ------------------------------------------------------------------------------------------------------------
 
 
 def arrow_schema(columns: Struct) -> pa.Schema:

@@ -46,7 +46,8 @@ def output_rule(checker: str | None) -> OutputRule:
         epsilon = _epsilon(name.removeprefix("floats:"))
         return lambda expected, got: _same_lines(expected, got, lambda a, b: a == b or _within(a, b, epsilon))
     raise ValueError(
-        f"one of {', '.join(NAMED)}, floats:EPS, or Python source of more than one line that defines check(input, expected, output)"
+        f"one of {', '.join(NAMED)}, floats:EPS, or Python source of more than one line "
+        "that defines check(input, expected, output)"
     )
 
 
@@ -98,7 +99,7 @@ def _close(expected: float, got: float, epsilon: float) -> bool:
     return difference <= epsilon or difference <= epsilon * abs(expected) < math.inf
 
 
-# --- values -----------------------------------------------------------------------------------------------------------------
+# --- values -----------------------------------------------------------------------------------------------------------
 
 
 def same_value(expected: Any, got: Any) -> bool:

@@ -40,7 +40,7 @@ class Row:
     cells: dict[str, Any]
 
 
-# --- reading --------------------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def read_rows(path: Path, max_field_mb: int = MAX_FIELD_MB) -> Iterator[Row | RowError]:
@@ -195,7 +195,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-# --- writing --------------------------------------------------------------------------------------------------------------------
+# --- writing ----------------------------------------------------------------------------------------------------------
 
 
 class RowWriter:
@@ -290,7 +290,9 @@ def _whole_schema(columns: Struct, rows: Iterator[dict[str, Any]]) -> tuple[pa.S
     """The schema with the types of unknown columns added, and those of them that only JSON text can hold."""
     import pyarrow as pa
 
-    known, found, as_text = set(columns.names()), {}, set()
+    known = set(columns.names())
+    found: dict[str, pa.DataType] = {}
+    as_text: set[str] = set()
     for chunk in chunks(rows):
         for name in dict.fromkeys(name for cells in chunk for name in cells.keys() - known - as_text):
             try:

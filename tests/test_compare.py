@@ -87,7 +87,7 @@ def test_output_that_is_not_utf8_is_another() -> None:
     "name", ["floats:", "floats:x", "floats:-1", "floats:inf", "floats:nan", "floats", "EXACT", "lines"]
 )
 def test_a_name_that_is_no_rule_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="one of|floats:EPS"):
+    with pytest.raises(ValueError, match=r"one of|floats:EPS"):
         output_rule(name)
 
 

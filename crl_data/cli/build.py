@@ -30,7 +30,8 @@ def summary(built: Built) -> str:
         f"problems    {counts['problems'].get('read', 0):>9,} read, {counts['problems']['kept']:,} kept",
         *_reasons(counts["problems"]["set_aside"]),
         f"candidates  {counts['candidates'].get('read', 0):>9,} read, {judged.get('judged', 0):,} judged: "
-        f"{judged.get('true', 0):,} True, {judged.get('false', 0):,} False, {judged.get('inconclusive', 0):,} inconclusive",
+        f"{judged.get('true', 0):,} True, {judged.get('false', 0):,} False, "
+        f"{judged.get('inconclusive', 0):,} inconclusive",
         *_reasons(counts["candidates"]["dropped"]),
     ]
     if built.remembered:
@@ -76,13 +77,15 @@ def _forecast(found: Forecast) -> dict[str, Any]:
 def _forecast_text(found: Forecast) -> str:
     counts = found.counts
     lines = [
-        f"problems    {counts['problems'].get('read', 0):>9,} read, {counts['problems']['kept']:,} kept (references are not run yet)",
+        f"problems    {counts['problems'].get('read', 0):>9,} read, {counts['problems']['kept']:,} kept "
+        "(references are not run yet)",
         *_reasons(counts["problems"]["set_aside"]),
         f"tests       {counts['tests'].get('read', 0):>9,} read, {counts['tests'].get('kept', 0):,} kept",
         f"candidates  {counts['candidates'].get('read', 0):>9,} read, {counts['candidates'].get('kept', 0):,} to be judged",
         *_reasons(counts["candidates"]["dropped"]),
         f"requests    {found.requests:>9,}",
         f"judging     {found.judge_seconds:>9,.0f} s with {found.jobs} jobs, and the solutions' own running time: "
-        f"{found.solutions:,} solutions at {1000 * found.seconds_per_solution:.1f} ms, {found.tests:,} tests at {1000 * found.seconds_per_test:.2f} ms, measured now",
+        f"{found.solutions:,} solutions at {1000 * found.seconds_per_solution:.1f} ms, "
+        f"{found.tests:,} tests at {1000 * found.seconds_per_test:.2f} ms, measured now",
     ]
     return "\n".join(lines)

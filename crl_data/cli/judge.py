@@ -52,7 +52,8 @@ def run(
         print(json.dumps({"judged": sum(counts.values()), **counts}))
     else:
         print(
-            f"{sum(counts.values()):,} judged: {counts['true']:,} True, {counts['false']:,} False, {counts['inconclusive']:,} inconclusive; {out}",
+            f"{sum(counts.values()):,} judged: {counts['true']:,} True, {counts['false']:,} False, "
+            f"{counts['inconclusive']:,} inconclusive; {out}",
             file=sys.stderr,
         )
 

@@ -92,4 +92,5 @@ def _of_directory(path: Path) -> Iterator[str]:
             split = Path(name).name.partition("-")[0]
             for row in read_rows(path / name):
                 if not isinstance(row, RowError) and problems.setdefault(row.cells["problem_id"], split) != split:
-                    yield f"{row.place}: problem_id: expected a problem of the split {split}, got one of {problems[row.cells['problem_id']]} too"
+                    other = problems[row.cells["problem_id"]]
+                    yield f"{row.place}: problem_id: expected a problem of the split {split}, got one of {other} too"

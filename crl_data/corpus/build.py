@@ -136,7 +136,7 @@ class _Run:
             with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy()) as judge:
                 return forecast(stage, judge, self.tally)
 
-    # --- stages -----------------------------------------------------------------------------------------------------------
+    # --- stages -------------------------------------------------------------------------------------------------------
 
     def gather(self, stage: Stage, store: Store, sandbox: Sandbox) -> None:
         with contextlib.ExitStack() as opened:
@@ -160,7 +160,6 @@ class _Run:
             check_references(stage, judge, watch, seen)
         with self.progress("judging", stage.count_candidates()) as seen:
             judge_candidates(stage, judge, watch, self.tally, seen)
-        self.tally.judgements["canary rounds"] = watch.rounds
 
     def assemble(self, stage: Stage, judge: Judge, directory: Directory) -> dict[str, Any]:
         self.finish_counts(stage)

@@ -48,7 +48,7 @@ class Gathering:
             raise error
         self.tally.bad_row(str(error))
 
-    # --- problems -----------------------------------------------------------------------------------------------------------
+    # --- problems -----------------------------------------------------------------------------------------------------
 
     def problems(self, seen: Callable[[], object]) -> None:
         """Read all problems, choose their tests, and put them on the stage. `seen` is called for each."""
@@ -96,7 +96,7 @@ class Gathering:
         self.tally.tests["not drawn"] += selected.too_many
         self.tally.tests["kept"] += len(kept.tests) if kept else 0
 
-    # --- candidates -----------------------------------------------------------------------------------------------------------
+    # --- candidates ---------------------------------------------------------------------------------------------------
 
     def candidates(self, seen: Callable[[], object]) -> None:
         """Read or make all candidates, take the code out of them, and put them on the stage."""

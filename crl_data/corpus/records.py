@@ -78,7 +78,7 @@ def _shared(prepared: Prepared, info: JudgeInfo) -> dict[str, Any]:
     }
 
 
-# --- reading ------------------------------------------------------------------------------------------------------------------------
+# --- reading ----------------------------------------------------------------------------------------------------------
 
 
 def load_records(path: str | Path, split: str | None = None) -> Iterator[Record]:
@@ -112,7 +112,7 @@ def find_record(path: str | Path, name: str) -> Record:
 
 def make_record(cells: dict[str, Any]) -> Record:
     """A record of the cells of a row."""
-    known = {name: cells.get(name) for name in Record.__dataclass_fields__}
+    known: dict[str, Any] = {name: cells.get(name) for name in Record.__dataclass_fields__}
     known["prompt"] = tuple(cells["prompt"])
     known["test_kind"] = TestKind(cells["test_kind"])
     known["tests"] = tuple(Test(input=test["input"], expected=test.get("expected") or "") for test in cells["tests"])

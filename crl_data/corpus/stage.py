@@ -19,10 +19,12 @@ _TABLES = """
 create table problems (place integer primary key, id text unique, entry_point text, cells text, set_aside text);
 create index by_entry_point on problems (entry_point);
 create table candidates (
-    place integer primary key, problem text, id text, cells text, dropped text, judgement text, verdict integer, pass_rate real,
+    place integer primary key, problem text, id text, cells text, dropped text, judgement text, verdict integer,
+    pass_rate real,
     unique (problem, id)
 );
 """
+_BOTH = "candidates c join problems p on p.id = c.problem"
 
 
 class Duplicate(Exception):
@@ -62,7 +64,7 @@ class Stage:
         except sqlite3.Error as error:
             raise WorkError(f"{self.path}: cannot be written: {error}") from None
 
-    # --- problems ---------------------------------------------------------------------------------------------------------
+    # --- problems -----------------------------------------------------------------------------------------------------
 
     def add_problem(self, problem: Problem, set_aside: str | None = None) -> None:
         """Raises `Duplicate` where the id is taken."""
@@ -103,7 +105,7 @@ class Stage:
     def set_aside_problems(self) -> Iterator[tuple[str, str]]:
         yield from self._run("select id, set_aside from problems where set_aside is not null order by place")
 
-    # --- candidates -------------------------------------------------------------------------------------------------------
+    # --- candidates ---------------------------------------------------------------------------------------------------
 
     def add_candidate(self, candidate: Solution, dropped: str | None) -> None:
         """Raises `Duplicate` where the problem has a candidate of this id."""
@@ -112,18 +114,19 @@ class Stage:
         self._run("insert into candidates (problem, id, cells, dropped) values (?, ?, ?, ?)", values)
 
     def drop_candidates_of_set_aside(self, reason: str) -> None:
-        query = "update candidates set dropped = ? where dropped is null and problem in (select id from problems where set_aside is not null)"
+        aside = "select id from problems where set_aside is not null"
+        query = f"update candidates set dropped = ? where dropped is null and problem in ({aside})"
         self._run(query, (reason,))
 
     def candidates(self, kept_only: bool = True) -> Iterator[tuple[int, Solution, str | None]]:
         """Candidates by problem, in the order of both: place, candidate, why it was dropped."""
         where = "where c.dropped is null and p.set_aside is null" if kept_only else ""
-        query = f"select c.place, c.cells, c.dropped from candidates c join problems p on p.id = c.problem {where} order by p.place, c.place"
+        query = f"select c.place, c.cells, c.dropped from {_BOTH} {where} order by p.place, c.place"
         for place, cells, dropped in self._run(query):
             yield place, make_solution(json.loads(cells)), dropped
 
     def count_candidates(self) -> int:
-        query = "select count(*) from candidates c join problems p on p.id = c.problem where c.dropped is null and p.set_aside is null"
+        query = f"select count(*) from {_BOTH} where c.dropped is null and p.set_aside is null"
         return int(self._run(query).fetchone()[0])
 
     def count(self, table: str, condition: str) -> int:
@@ -140,7 +143,7 @@ class Stage:
         self._run("update candidates set judgement = ?, verdict = ?, pass_rate = ? where place = ?", values)
 
     def judgements(self) -> Iterator[dict[str, Any]]:
-        query = "select c.judgement from candidates c join problems p on p.id = c.problem where c.judgement is not null order by p.place, c.place"
+        query = f"select c.judgement from {_BOTH} where c.judgement is not null order by p.place, c.place"
         for (text,) in self._run(query):
             yield json.loads(text)
 
@@ -148,7 +151,7 @@ class Stage:
         """Candidates with a verdict: place, problem, id, verdict, pass rate; by problem."""
         where = "and c.problem = ?" if problem is not None else ""
         query = (
-            "select c.place, c.problem, c.id, c.verdict, c.pass_rate from candidates c join problems p on p.id = c.problem "
+            f"select c.place, c.problem, c.id, c.verdict, c.pass_rate from {_BOTH} "
             f"where c.verdict is not null {where} order by p.place, c.place"
         )
         for place, name, candidate, verdict, rate in self._run(query, (problem,) if problem is not None else ()):
@@ -161,5 +164,8 @@ class Stage:
 
     def counts(self, table: str, column: str) -> dict[str, int]:
         """How many rows have each reason to be set aside or dropped."""
-        query = f"select {column}, count(*) from {table} where {column} is not null group by {column} order by count(*) desc, {column}"
+        query = (
+            f"select {column}, count(*) from {table} where {column} is not null "
+            f"group by {column} order by count(*) desc, {column}"
+        )
         return dict(self._run(query).fetchall())

@@ -21,7 +21,7 @@ from crl_data.types import Outcome
 _VERSION = 1
 _TABLES = """
 create table if not exists calibrations (key text primary key, reference_cpu_s real, fault text, beside integer) without rowid;
-create table if not exists evidence (key text primary key, outcomes text, first text) without rowid;
+create table if not exists evidence (key text primary key, outcomes text, first text, seconds real) without rowid;
 create table if not exists outputs (key text primary key, results text) without rowid;
 """
 _LETTERS = {
@@ -69,16 +69,20 @@ class Store:
         self._keep("insert or ignore into calibrations values (?, ?, ?, ?)", values)
 
     def evidence(self, key: str) -> Evidence | None:
-        row = self._one("select outcomes, first from evidence where key = ?", key)
-        if row is None:
-            return None
-        self.hits += 1
-        return Evidence(outcomes=tuple(_OUTCOMES[letter] for letter in row[0]), first=row[1])
+        found = self._evidence(key)
+        self.hits += found is not None
+        return found
 
-    def keep_evidence(self, key: str, evidence: Evidence) -> None:
+    def keep_evidence(self, key: str, evidence: Evidence) -> Evidence:
         letters = "".join(_LETTERS[outcome] for outcome in evidence.outcomes)
         self.kept += 1
-        self._keep("insert or ignore into evidence values (?, ?, ?)", (key, letters, evidence.first))
+        values = (key, letters, evidence.first, evidence.seconds)
+        self._keep("insert or ignore into evidence values (?, ?, ?, ?)", values)
+        return self._evidence(key) or evidence
+
+    def _evidence(self, key: str) -> Evidence | None:
+        row = self._one("select outcomes, first, seconds from evidence where key = ?", key)
+        return row and Evidence(outcomes=tuple(_OUTCOMES[letter] for letter in row[0]), first=row[1], seconds=row[2])
 
     def outputs(self, key: str, find: Callable[[], list[Any]]) -> list[Any]:
         """What some calls of a reference gave, found by `find` where it is not known yet. JSON values."""

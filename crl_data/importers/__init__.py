@@ -86,18 +86,18 @@ class Tools:
                     yield row
 
 
-def read_problems(format: str, source: str, base: Path, tools: Tools) -> Iterator[Problem | SetAside]:  # noqa: A002
+def read_problems(form: str, source: str, base: Path, tools: Tools) -> Iterator[Problem | SetAside]:
     """The problems of a source in a named format. Raises `InputError` for an unknown format or a missing source."""
-    module = _module(format, PROBLEM_FORMATS, "problems")
+    module = _module(form, PROBLEM_FORMATS, "problems")
     found: Iterator[Problem | SetAside] = module.read(find_files(source, base), tools)
     return found
 
 
 def read_solutions(
-    format: str, source: str, base: Path, tools: Tools, by_entry_point: ByEntryPoint
+    form: str, source: str, base: Path, tools: Tools, by_entry_point: ByEntryPoint
 ) -> Iterator[Solution]:
     """The recorded solutions of a source in a named format."""
-    module = _module(format, SOLUTION_FORMATS, "solutions")
+    module = _module(form, SOLUTION_FORMATS, "solutions")
     found: Iterator[Solution] = module.read_solutions(find_files(source, base), tools, by_entry_point)
     return found
 

@@ -177,7 +177,10 @@ def _not_none_tests(
     entry: str, pairs: list[tuple[Sequence[Any], Any]], reference: str, tools: Tools
 ) -> tuple[Test, ...]:
     """Whether the canonical solution gives something, found by calling it and looking at no more than that."""
-    asked = f"{reference}\n\ndef _gives_something(*arguments):\n    out = {entry}(*arguments)\n    return out if isinstance(out, bool) else out is not None\n"
+    asked = (
+        f"{reference}\n\ndef _gives_something(*arguments):\n    out = {entry}(*arguments)\n"
+        "    return out if isinstance(out, bool) else out is not None\n"
+    )
     answers = tools.references().results(asked, "_gives_something", [arguments for arguments, _ in pairs])
     return tuple(
         Test(
@@ -188,7 +191,7 @@ def _not_none_tests(
     )
 
 
-# --- MBPP+ inputs were tuples, sets and complex numbers before they became JSON (evalplus 0.3.1, data/mbpp.py) -------------------
+# --- MBPP+ inputs were tuples, sets and complex numbers before they became JSON (evalplus 0.3.1, data/mbpp.py) --------
 
 Arguments = Sequence[Any]
 

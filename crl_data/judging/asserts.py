@@ -180,7 +180,7 @@ def _called_checker(
     return checker
 
 
-# --- finding the calls, and refusing what the evaluator does not know -------------------------------------------------------
+# --- finding the calls, and refusing what the evaluator does not know -------------------------------------------------
 
 
 class _Finder:
@@ -311,7 +311,7 @@ def constant(node: ast.expr) -> Any:
         raise Unsplittable(f"an expression that cannot be computed ({type(error).__name__})") from None
 
 
-# --- evaluating ---------------------------------------------------------------------------------------------------------------
+# --- evaluating -------------------------------------------------------------------------------------------------------
 
 
 class _Evaluator:
@@ -366,13 +366,13 @@ class _Evaluator:
     def attribute(self, node: ast.Attribute) -> Any:
         return getattr(math, node.attr)
 
-    def list(self, node: ast.List) -> Any:
+    def list_(self, node: ast.List) -> Any:
         return list(self.elements(node.elts))
 
-    def tuple(self, node: ast.Tuple) -> Any:
+    def tuple_(self, node: ast.Tuple) -> Any:
         return tuple(self.elements(node.elts))
 
-    def set(self, node: ast.Set) -> Any:
+    def set_(self, node: ast.Set) -> Any:
         return set(self.elements(node.elts))
 
     def elements(self, nodes: list[ast.expr]) -> Iterator[Any]:
@@ -382,7 +382,7 @@ class _Evaluator:
             else:
                 yield self.value(node)
 
-    def dict(self, node: ast.Dict) -> Any:
+    def dict_(self, node: ast.Dict) -> Any:
         return {
             self.value(key): self.value(value)
             for key, value in zip(node.keys, node.values, strict=True)
@@ -479,10 +479,10 @@ _EVALUATE: dict[type[ast.expr], Callable[[_Evaluator, Any], Any]] = {
     ast.Constant: _Evaluator.constant,
     ast.Name: _Evaluator.name,
     ast.Attribute: _Evaluator.attribute,
-    ast.List: _Evaluator.list,
-    ast.Tuple: _Evaluator.tuple,
-    ast.Set: _Evaluator.set,
-    ast.Dict: _Evaluator.dict,
+    ast.List: _Evaluator.list_,
+    ast.Tuple: _Evaluator.tuple_,
+    ast.Set: _Evaluator.set_,
+    ast.Dict: _Evaluator.dict_,
     ast.Compare: _Evaluator.compare,
     ast.BoolOp: _Evaluator.bool_op,
     ast.BinOp: _Evaluator.bin_op,

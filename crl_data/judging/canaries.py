@@ -72,7 +72,6 @@ class Watch:
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._last = float("-inf")
-        self.rounds = 0
 
     def look(self) -> None:
         """Judge the canaries, if it is time. Raises `CanaryFlip`."""
@@ -91,8 +90,8 @@ class Watch:
             wanted = None if code == _LOOP and self._judge.policy.timeouts == "inconclusive" else verdict
             if judgement.verdict is not wanted:
                 raise CanaryFlip(
-                    f"the canary {judgement.solution_id} was judged {judgement.verdict}, and is known to be {wanted}: {judgement.reason}; "
+                    f"the canary {judgement.solution_id} was judged {judgement.verdict}, and is known to be {wanted}: "
+                    f"{judgement.reason}; "
                     "nothing more is labelled until crl-data judge gets it right on this machine"
                 )
         self._last = time.monotonic()
-        self.rounds += 1

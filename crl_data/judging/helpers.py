@@ -30,7 +30,8 @@ def helpers_of(tests: Iterable[str], setup: str, entry: str | None, sources: Ite
 def free_names(source: str) -> set[str]:
     """The names that are read in a source and neither bound in it nor built in."""
     tree = ast.parse(source)
-    read, bound = set(), set(dir(builtins))
+    read: set[str] = set()
+    bound = set(dir(builtins))
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
             (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)

@@ -46,10 +46,12 @@ class Evidence:
     """What was found out about a solution, before any threshold: enough to draw other verdicts from.
 
     first: what happened on the first test that did not pass, in words; empty where all passed.
+    seconds: wall-clock time that finding it out took.
     """
 
     outcomes: tuple[Outcome, ...]
     first: str
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,9 @@ class Memory(Protocol):
     def calibration(self, key: str) -> limits.Calibration | None: ...
     def keep_calibration(self, key: str, calibration: limits.Calibration) -> None: ...
     def evidence(self, key: str) -> Evidence | None: ...
-    def keep_evidence(self, key: str, evidence: Evidence) -> None: ...
+    def keep_evidence(
+        self, key: str, evidence: Evidence
+    ) -> Evidence: ...  # what is kept: another's, if that came first
 
 
 class Judge:
@@ -108,7 +112,7 @@ class Judge:
         self._calibrations: dict[str, limits.Calibration] = {}
         self._lock = threading.Lock()
 
-    # --- the public face ---------------------------------------------------------------------------------------------------
+    # --- the public face ----------------------------------------------------------------------------------------------
 
     def judge(self, problem: Problem, solution: Solution) -> Judgement:
         """Judge one solution and wait for it. Raises `InputError` where the problem's tests are no tests."""
@@ -180,27 +184,26 @@ class Judge:
     ) -> None:
         self.close()
 
-    # --- one solution --------------------------------------------------------------------------------------------------------
+    # --- one solution -------------------------------------------------------------------------------------------------
 
     def _judge(
         self, problem: Problem, solution: Solution, known: limits.Calibration | None, remember: bool
     ) -> Judgement:
-        begun = time.monotonic()
         worker = self._idle.get()
         try:
             prepared = self._prepare(problem, worker, known)
             evidence = self._evidence(prepared, solution, worker, self._memory if remember else None)
         finally:
             self._idle.put(worker)
-        return self.judgement(prepared, solution, evidence, time.monotonic() - begun)
+        return self.judgement(prepared, solution, evidence)
 
     def _gathered(
         self, problem: Problem, solution: Solution, known: limits.Calibration | None
     ) -> tuple[Prepared, Gathered, Judgement]:
-        begun = time.monotonic()
         worker = self._idle.get()
         try:
             prepared = self._prepare(problem, worker, known)
+            begun = time.monotonic()
             code, why_none = responses.code_of(solution)
             if code is None:
                 gathered = Gathered(refused=why_none)
@@ -208,10 +211,10 @@ class Judge:
                 gathered = run_all(worker, prepared.plan, code, prepared.limits, self.policy, prepared.limit_from)
         finally:
             self._idle.put(worker)
-        evidence = _evidence(gathered, len(prepared.plan.inputs), prepared.limit_from)
-        return prepared, gathered, self.judgement(prepared, solution, evidence, time.monotonic() - begun)
+        evidence = _evidence(gathered, len(prepared.plan.inputs), prepared.limit_from, time.monotonic() - begun)
+        return prepared, gathered, self.judgement(prepared, solution, evidence)
 
-    def judgement(self, prepared: Prepared, solution: Solution, evidence: Evidence, seconds: float) -> Judgement:
+    def judgement(self, prepared: Prepared, solution: Solution, evidence: Evidence) -> Judgement:
         """The judgement that the policy draws from evidence."""
         decision = decide(evidence.outcomes, self.policy, prepared.limit_from)
         return Judgement(
@@ -227,7 +230,7 @@ class Judge:
             tamper_proof=prepared.plan.tamper_proof,
             isolation=self.policy.isolation,
             reason=_reason(decision, evidence, self.sandbox.backend),
-            seconds=round(seconds, 4),
+            seconds=evidence.seconds,
             sandbox=self.sandbox.backend,
         )
 
@@ -240,14 +243,10 @@ class Judge:
         remembered = memory.evidence(key) if memory else None
         if remembered is not None:
             return remembered
-        found = _evidence(
-            run_all(worker, prepared.plan, code, prepared.limits, self.policy, prepared.limit_from),
-            n,
-            prepared.limit_from,
-        )
-        if memory and Outcome.JUDGE_ERROR not in found.outcomes:
-            memory.keep_evidence(key, found)
-        return found
+        begun = time.monotonic()
+        gathered = run_all(worker, prepared.plan, code, prepared.limits, self.policy, prepared.limit_from)
+        found = _evidence(gathered, n, prepared.limit_from, time.monotonic() - begun)
+        return memory.keep_evidence(key, found) if memory and Outcome.JUDGE_ERROR not in found.outcomes else found
 
     def evidence_key(self, prepared: Prepared, code: str) -> str:
         """A hash of all that the outcomes of a solution depend on; what only the verdict depends on is left out."""
@@ -265,7 +264,7 @@ class Judge:
             parts += [policy.threshold, policy.timeouts, prepared.limit_from]
         return _digest(parts)
 
-    # --- problems ----------------------------------------------------------------------------------------------------------------
+    # --- problems -----------------------------------------------------------------------------------------------------
 
     def _prepare_here(self, problem: Problem, known: limits.Calibration | None) -> Prepared:
         worker = self._idle.get()
@@ -335,7 +334,7 @@ class Judge:
         bounds = Limits(cpu_s=max(limits.GRID_S[-1], problem.time_limit_s or 0), memory_mb=self._memory_mb(problem))
         policy = replace(self.policy, threshold=1.0, max_timeouts=1, early_stop=False)
         gathered = run_all(worker, the_plan, problem.reference, bounds, policy, LimitFrom.DEFAULT)
-        evidence = _evidence(gathered, len(the_plan.inputs), LimitFrom.DEFAULT)
+        evidence = _evidence(gathered, len(the_plan.inputs), LimitFrom.DEFAULT, 0.0)
         if gathered.fault or any(result is not None and result.seen.how == "fault" for result in gathered.results):
             raise RunnerDied(f"the reference of problem {problem.id} could not be judged: {evidence.first}")
         return max((result.seen.cpu_s for result in gathered.results if result), default=0.0), evidence.first
@@ -371,23 +370,24 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _evidence(gathered: Gathered, n: int, limit_from: LimitFrom) -> Evidence:
+def _evidence(gathered: Gathered, n: int, limit_from: LimitFrom, seconds: float) -> Evidence:
+    seconds = round(seconds, 4)
     if gathered.refused:
-        return _same_for_all(Outcome.RUNTIME_ERROR, gathered.refused, n)
+        return _same_for_all(Outcome.RUNTIME_ERROR, gathered.refused, n, seconds)
     if gathered.fault:
-        return _same_for_all(Outcome.JUDGE_ERROR, gathered.fault, n)
+        return _same_for_all(Outcome.JUDGE_ERROR, gathered.fault, n, seconds)
     outcomes = tuple(Outcome.NOT_RUN if result is None else result.outcome for result in gathered.results)
+    first = ""
     for place, result in enumerate(gathered.results):
         if result is not None and result.outcome is not Outcome.PASSED:
             source = f" (the limit is the {limit_from}'s)" if result.outcome is Outcome.TIMEOUT else ""
-            return Evidence(
-                outcomes=outcomes, first=f"test {place + 1}: {_WORDS[result.outcome]}: {result.detail}{source}"
-            )
-    return Evidence(outcomes=outcomes, first="")
+            first = f"test {place + 1}: {_WORDS[result.outcome]}: {result.detail}{source}"
+            break
+    return Evidence(outcomes=outcomes, first=first, seconds=seconds)
 
 
-def _same_for_all(outcome: Outcome, why: str, n: int) -> Evidence:
-    return Evidence(outcomes=(outcome,) * n, first=f"every test: {_WORDS[outcome]}: {why}")
+def _same_for_all(outcome: Outcome, why: str, n: int, seconds: float = 0.0) -> Evidence:
+    return Evidence(outcomes=(outcome,) * n, first=f"every test: {_WORDS[outcome]}: {why}", seconds=seconds)
 
 
 def _reason(decision: Decision, evidence: Evidence, backend: str) -> str:

@@ -143,7 +143,7 @@ def _shown(text: str, most: int = 160) -> str:
     return shown if len(shown) <= most else shown[: most // 2] + " ... " + shown[-most // 4 :]
 
 
-# --- making the plan ------------------------------------------------------------------------------------------------------------
+# --- making the plan --------------------------------------------------------------------------------------------------
 
 
 def plan(problem: Problem, beside: bool = False) -> Plan:

@@ -13,6 +13,7 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from crl_data.types import Problem, Sampler, Solution
 
@@ -76,13 +77,13 @@ def normalised(tree: ast.AST) -> str:
     return ast.dump(tree)
 
 
-# --- edits ------------------------------------------------------------------------------------------------------------------------
+# --- edits ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class _Edit:
     kind: str
-    change: Callable[[ast.AST], None]
+    change: Callable[[Any], object]
     said: str = ""  # what is edited, where before and after of the whole node would say too much
     line: int = 0
 
@@ -155,21 +156,16 @@ def _edits(node: ast.AST) -> Iterator[_Edit]:
                 _setting(lambda n, place, step: n.args.__setitem__(place, _moved(n.args[place], step)), last, step),
             )
         if len(node.args) == 1:
-            yield _Edit("range bounds", lambda n: n.args.insert(0, ast.Constant(1)))  # type: ignore[attr-defined]
+            yield _Edit("range bounds", lambda n: n.args.insert(0, ast.Constant(1)))
     elif isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice | ast.Tuple):
         yield _Edit("boundary", _setting(lambda n, _, step: setattr(n, "slice", _moved(n.slice, step)), 0, -1))
     if isinstance(node, ast.If | ast.While | ast.IfExp):
-        yield _Edit("boolean", lambda n: setattr(n, "test", _negated(n.test)))  # type: ignore[attr-defined]
+        yield _Edit("boolean", lambda n: setattr(n, "test", _negated(n.test)))
     yield from _statements(node)
 
 
-def _setting(
-    change: Callable[[ast.AST, object, object], object], place: object, new: object
-) -> Callable[[ast.AST], None]:
-    def apply(node: ast.AST) -> None:
-        change(node, place, new)
-
-    return apply
+def _setting(change: Callable[[Any, Any, Any], object], place: int, new: Any) -> Callable[[Any], object]:
+    return lambda node: change(node, place, new)
 
 
 def _moved(node: ast.expr, step: int) -> ast.expr:
@@ -186,7 +182,7 @@ def _negated(test: ast.expr) -> ast.expr:
 
 def _constants(node: ast.Constant) -> Iterator[_Edit]:
     value = node.value
-    others: list[object] = []
+    others: list[Any] = []
     if isinstance(value, bool):
         others = [not value]
     elif type(value) is int:
@@ -218,7 +214,7 @@ def _statements(node: ast.AST) -> Iterator[_Edit]:
             if isinstance(statement, ast.For | ast.While):
                 yield _Edit("early return", _returning(place), "at the end of a loop's first turn", statement.lineno)
     elif isinstance(node, ast.For | ast.While):
-        yield _Edit("early return", lambda n: n.body.append(ast.Break()), "out of the loop after its first turn")  # type: ignore[attr-defined]
+        yield _Edit("early return", lambda n: n.body.append(ast.Break()), "out of the loop after its first turn")
 
 
 def _is_call(statement: ast.stmt) -> bool:

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from crl_data.errors import RunnerDied
@@ -81,6 +82,9 @@ class Input:
     seed: int
 
 
+_GRACE_S = 60.0  # beyond what an order may take by its own limits
+
+
 class Session:
     """A solution in its cell: tests are run in it until it is closed. Made by `Runner.open`."""
 
@@ -129,7 +133,7 @@ def _observation(head: dict[str, Any], answer: bytes) -> Observation:
 def _machine_kills() -> int:
     """How many processes this machine has ended because it had no memory left."""
     try:
-        with open("/proc/vmstat") as file:
+        with Path("/proc/vmstat").open() as file:
             return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
     except OSError:
         return 0
@@ -213,14 +217,3 @@ class Runner:
     def close(self) -> str:
         """End the runner and all in it; what it left to say, if anything. May be called again."""
         return self._process.end()
-
-
-_GRACE_S = 60.0
-
-
-def _machine_kills() -> int:
-    try:
-        with open("/proc/vmstat") as file:
-            return next((int(line.split()[1]) for line in file if line.startswith("oom_kill ")), 0)
-    except OSError:
-        return 0

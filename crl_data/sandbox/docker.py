@@ -71,7 +71,8 @@ def open_docker(libraries: tuple[str, ...], why: str) -> Sandbox:
         digest = client.images.get(image).id
     except DockerException:
         raise SandboxUnavailable(
-            f"{prefix}the Docker engine has no image {image!r}: name one that has Python and {', '.join(libraries) or 'nothing else'} in CRL_DATA_IMAGE"
+            f"{prefix}the Docker engine has no image {image!r}: "
+            f"name one that has Python and {', '.join(libraries) or 'nothing else'} in CRL_DATA_IMAGE"
         ) from None
 
     def start(config: dict[str, Any]) -> Runner:

@@ -140,7 +140,10 @@ def refusal(answer: dict[str, Any]) -> str:
     """Why a runner does not start, as one line."""
     if "missing_library" in answer:
         name = answer["missing_library"]
-        return f"judge.libraries names {name!r}, a library that the Python which judges does not have: pip install {name}, or leave it out"
+        return (
+            f"judge.libraries names {name!r}, a library that the Python which judges does not have: "
+            f"pip install {name}, or leave it out"
+        )
     return f"this machine does not let a sandbox be made: {answer.get('fault')}"
 
 
@@ -149,7 +152,7 @@ class _Process:
 
     def __init__(self, command: list[str], box: str | None) -> None:
         self._box = box
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed by `end`
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

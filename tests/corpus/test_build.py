@@ -269,7 +269,7 @@ def test_ctrl_c_ends_with_130_and_the_build_goes_on_from_there(tmp_path: Path) -
     while stored(tmp_path / "out") < 20 and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=30)
     assert process.returncode == 130 and err.strip().endswith("crl-data: interrupted") and "Traceback" not in err
     assert not (tmp_path / "out" / "manifest.json").exists()
     done = build(recipe, tmp_path / "out", quiet=True)
@@ -449,7 +449,7 @@ def test_nul_is_legal_in_inputs_and_outputs(tmp_path: Path) -> None:
 def test_a_build_with_nothing_left_says_why(tmp_path: Path) -> None:
     recipe = sources(tmp_path, problems=1)
     write_rows(tmp_path / "problems.jsonl", [{**PROBLEM_ROW, "id": "p0", "reference": WRONG}])
-    with pytest.raises(InputError, match="no problem is left .*1 x its own reference fails"):
+    with pytest.raises(InputError, match=r"no problem is left .*1 x its own reference fails"):
         build(recipe, tmp_path / "out", quiet=True)
 
 

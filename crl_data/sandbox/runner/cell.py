@@ -54,7 +54,7 @@ def make_channels() -> Channels:
     return Channels(*pairs)
 
 
-# --- the zygote -----------------------------------------------------------------------------------------------------------
+# --- the zygote -------------------------------------------------------------------------------------------------------
 
 
 def run_zygote(channels: Channels, raised: walls.Walls, search_path: list[str], preload: list[str]) -> None:
@@ -146,7 +146,7 @@ def _dry_run(box: str, search_path: list[str]) -> None:
     gc.freeze()
 
 
-# --- the cell ---------------------------------------------------------------------------------------------------------------
+# --- the cell ---------------------------------------------------------------------------------------------------------
 
 
 def _run_cell(channels: Channels, raised: walls.Walls, user: int, group: int, search_path: list[str]) -> None:
@@ -166,7 +166,7 @@ def _run_cell(channels: Channels, raised: walls.Walls, user: int, group: int, se
         control.send(REFUSED + child.describe(error).encode("utf-8", "replace")[: child.NOTE_BYTES])
         os._exit(0)
     control.send(READY)
-    _Cell(channels, program, alone=not raised.open).serve()
+    _Cell(channels, program, alone=not raised.none).serve()
 
 
 def _read_order() -> tuple[dict[str, Any], bytes]:

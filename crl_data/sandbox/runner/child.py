@@ -11,7 +11,7 @@ Three ways to run a test (`MODES`):
 
 from __future__ import annotations
 
-import _signal
+import _signal  # type: ignore[import-not-found]
 import _thread
 import atexit
 import builtins
@@ -81,7 +81,7 @@ class Program:
         )
 
 
-# --- the loop -----------------------------------------------------------------------------------------------------------
+# --- the loop ---------------------------------------------------------------------------------------------------------
 
 
 def serve(program: Program, control: socket.socket) -> None:
@@ -140,10 +140,10 @@ def _seed(seed: int) -> None:
     random.seed(seed)
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
-        numpy_random.seed(seed & 0xFFFFFFFF)  # type: ignore[attr-defined]
+        numpy_random.seed(seed & 0xFFFFFFFF)
 
 
-# --- a program that reads and prints -------------------------------------------------------------------------------------
+# --- a program that reads and prints ----------------------------------------------------------------------------------
 
 
 def _run_stdin(program: Program, argument: bytes) -> Answer:
@@ -268,7 +268,7 @@ def _register_again() -> None:
             atexit.register(getattr(module, attribute))
 
 
-# --- code that is called --------------------------------------------------------------------------------------------------
+# --- code that is called ----------------------------------------------------------------------------------------------
 
 
 def _run_calls(program: Program, argument: bytes) -> Answer:
@@ -337,7 +337,7 @@ def _call(function: Callable[..., Any], call: dict[str, Any]) -> dict[str, Any]:
         return {"cannot": describe(error)}
 
 
-# --- a test beside the solution --------------------------------------------------------------------------------------------
+# --- a test beside the solution ---------------------------------------------------------------------------------------
 
 
 def _run_beside(program: Program, argument: bytes) -> Answer:
@@ -359,7 +359,7 @@ def _run_beside(program: Program, argument: bytes) -> Answer:
         exec(compile(test["source"], "<test>", "exec"), namespace)
         return RETURNED, 0, test["token"].encode(), ""
     except SystemExit as end:
-        status, code, note = _exit_status(end)
+        _, code, note = _exit_status(end)
         return RAISED, code or 1, b"", note or "the program ended inside the test"
     except BaseException as error:
         return (
@@ -382,7 +382,7 @@ def _test_line(error: BaseException, sources: dict[str, str]) -> str:
     return f", in the test: {found[:200]}" if found else ""
 
 
-# --- state between tests ----------------------------------------------------------------------------------------------------
+# --- state between tests ----------------------------------------------------------------------------------------------
 
 _SITE = "/site/"
 _BUILTINS = (
@@ -495,11 +495,11 @@ def _restore_modules() -> None:
     """State of standard modules that programs often set, where the module is loaded at all."""
     loaded = sys.modules
     if "decimal" in loaded:
-        loaded["decimal"].setcontext(loaded["decimal"].Context())  # type: ignore[attr-defined]
+        loaded["decimal"].setcontext(loaded["decimal"].Context())
     if "locale" in loaded:
-        loaded["locale"].setlocale(loaded["locale"].LC_ALL, "C.UTF-8")  # type: ignore[attr-defined]
+        loaded["locale"].setlocale(loaded["locale"].LC_ALL, "C.UTF-8")
     if "warnings" in loaded:
-        loaded["warnings"].resetwarnings()  # type: ignore[attr-defined]
+        loaded["warnings"].resetwarnings()
         loaded["warnings"].__dict__.pop("__warningregistry__", None)
     if "threading" in loaded:
         _thread.stack_size(0)

@@ -137,7 +137,7 @@ def _syscall(name: str, *args: object) -> int:
     return _check(_libc.syscall(ctypes.c_long(nr), *args), name)
 
 
-# --- namespaces, mounts, privileges ------------------------------------------------------------------------------------
+# --- namespaces, mounts, privileges -----------------------------------------------------------------------------------
 
 
 def unshare(flags: int) -> None:
@@ -231,7 +231,7 @@ def drop_capabilities() -> None:
     _syscall("capset", *_CAPSET)
 
 
-# --- Landlock ----------------------------------------------------------------------------------------------------------
+# --- Landlock ---------------------------------------------------------------------------------------------------------
 
 _READ, _WRITE = 0b1101, 0b1111_1111_0010  # execute, read file, read folder | write, remove, make
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
@@ -275,7 +275,7 @@ def landlock_restrict(ruleset: int) -> None:
     _syscall("landlock_restrict_self", ctypes.c_int(ruleset), ctypes.c_uint(0))
 
 
-# --- seccomp -----------------------------------------------------------------------------------------------------------
+# --- seccomp ----------------------------------------------------------------------------------------------------------
 
 _NOT_FORBIDDEN = {
     "clone",
@@ -338,7 +338,7 @@ def seccomp_install(program: ctypes.Array[ctypes.c_char]) -> None:
     _syscall("seccomp", ctypes.c_uint(1), ctypes.c_uint(0), header)
 
 
-# --- accounting --------------------------------------------------------------------------------------------------------
+# --- accounting -------------------------------------------------------------------------------------------------------
 
 
 def cpu_clock(pid: int) -> int:

@@ -9,9 +9,9 @@ Orders and answers are frames (`wire`):
     {"op": "close"} -> {}
 
 With `fresh` every test gets a process of its own. Without, they run one after another in the process of the last order,
-if it lives and `new` is not asked for, else in a new one; the answer stops short where that process must not or cannot run another test. An
-observation is {"how": one of `HOW`, "note", "code", "signal", "cpu", "wall", "peak_kib", "size": of the answer, "whole":
-whether the answer is, "lives": whether the process can run another test}.
+if it lives and `new` is not asked for, else in a new one; the answer stops short where that process must not or cannot
+run another test. An observation is {"how": one of `HOW`, "note", "code", "signal", "cpu", "wall", "peak_kib", "size": of
+the answer, "whole": whether the answer is, "lives": whether the process can run another test}.
 
 A fault of ours is answered by {"fault": text}; the supervisor then ends, and the judge starts another. An input is handed
 over only when the answer to the one before was taken. Limits are enforced here, from outside the solution, by the
@@ -98,7 +98,7 @@ class Supervisor:
         self.as_files = True  # a program that reads and prints: its input and its answer are files
         self.tells_waiting = self.has("self/schedstat")
         self.parts = {
-            path: os.stat(path).st_size if not walls.open else -1
+            path: os.stat(path).st_size if not walls.none else -1
             for path in (os.path.join(walls.box, name) for name in PARTS)
         }
         channels.child[0].setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -107,7 +107,7 @@ class Supervisor:
         self.poll.register(channels.cell[0], select.POLLIN)
         self.poll.register(channels.child[0], select.POLLIN)
 
-    # --- orders ---------------------------------------------------------------------------------------------------------
+    # --- orders -------------------------------------------------------------------------------------------------------
 
     def serve(self) -> None:
         """Carry out orders until there are no more."""
@@ -137,7 +137,7 @@ class Supervisor:
             return {}, b""
         raise Fault(f"unknown order {order['op']!r}")
 
-    # --- cells -----------------------------------------------------------------------------------------------------------
+    # --- cells --------------------------------------------------------------------------------------------------------
 
     def open(self, order: dict[str, Any], code: bytes) -> dict[str, Any]:
         """Make the cell of a solution; it compiles the code."""
@@ -193,7 +193,7 @@ class Supervisor:
         """End the cell and all in it; its wait status."""
         if not self.cell_pid:
             return 0
-        if self.walls.open:  # no namespace whose end would be the end of all in it
+        if self.walls.none:  # no namespace whose end would be the end of all in it
             self.finish()
         self.child = None
         try:
@@ -216,7 +216,7 @@ class Supervisor:
             return self.channels.zygote[0].recv(1024)
         raise Fault("the zygote is dead")
 
-    # --- tests -----------------------------------------------------------------------------------------------------------
+    # --- tests --------------------------------------------------------------------------------------------------------
 
     def run(self, tests: list[list[int]], blob: bytes, fresh: bool) -> list[Seen]:
         if not self.cell_pid:
@@ -305,7 +305,7 @@ class Supervisor:
 
     def died(self, begun: float, base: float) -> Seen:
         """The process ended by itself (or the kernel ended it) before it answered: the kernel says how."""
-        kind, status, user, system, peak = END.unpack(self.channels.cell[0].recv(64))
+        _, status, user, system, peak = END.unpack(self.channels.cell[0].recv(64))
         wall = time.monotonic() - begun
         self.finish()
         answer, whole = _read_output(self.output_bytes)
@@ -357,7 +357,7 @@ class Supervisor:
                 else:
                     self.gone(fd, event)
 
-    # --- limits -----------------------------------------------------------------------------------------------------------
+    # --- limits -------------------------------------------------------------------------------------------------------
 
     def next_look(self, begun: float, base: float) -> float:
         """Milliseconds until a limit could be reached at the earliest."""
@@ -429,7 +429,7 @@ class Supervisor:
         before, self.kills = self.kills, self.memory.kills()
         return self.kills > before
 
-    # --- housekeeping -----------------------------------------------------------------------------------------------------
+    # --- housekeeping -------------------------------------------------------------------------------------------------
 
     def gone(self, fd: int, event: int) -> None:
         if fd == 0:

@@ -20,7 +20,7 @@ MAX_NODES = 1_000_000
 MAX_BYTES = 16 << 20
 
 _ATOMS = frozenset({type(None), bool, int, float, str})
-_CONTAINERS = {tuple: "tuple", set: "set", frozenset: "frozenset"}
+_CONTAINERS: dict[type, str] = {tuple: "tuple", set: "set", frozenset: "frozenset"}
 _PLAIN_BASES = (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
 _BIG = 1 << 14000  # just under 4,300 digits
 
@@ -137,7 +137,8 @@ class _Packer:
 def _as_plain(value: Any, base: type) -> Any:
     """`value`, of a subclass of `base`, as `base` itself, by the methods of `base` and not by its own."""
     if base is int or base is float or base is complex:
-        return base.__add__(value, base(0)) if base is not complex else complex(value.real, value.imag)
+        plain: Any = base
+        return plain.__add__(value, plain(0)) if base is not complex else complex(value.real, value.imag)
     if base is str:
         return str.__str__(value)
     if base is bytes or base is bytearray:
@@ -163,7 +164,7 @@ def _pack_datetime(value: Any, name: str) -> Any:
     return {name: ([value.year, value.month, value.day] if name == "datetime" else []) + clock}
 
 
-# --- from bytes to a value: on the judge's side, and for arguments on the way in ----------------------------------------
+# --- from bytes to a value: on the judge's side, and for arguments on the way in --------------------------------------
 
 
 def decode(data: bytes) -> Any:
@@ -226,7 +227,7 @@ def _build_bytes(text: Any) -> bytes:
 def _build_dict(pairs: list[Any]) -> dict[Any, Any]:
     if any(type(pair) is not list or len(pair) != 2 for pair in pairs):
         raise Malformed("a dictionary whose items are not pairs")
-    return {key: value for key, value in pairs}
+    return dict(pairs)
 
 
 def _build_complex(parts: list[Any]) -> complex:

@@ -36,10 +36,10 @@ OWN = ("cell", "landlock", "seccomp", "limits")
 class Walls:
     """Which walls stand, why the others do not, and what the cells need to raise theirs."""
 
-    def __init__(self, box: str, proc_fd: int, open: bool = False) -> None:
+    def __init__(self, box: str, proc_fd: int, none: bool = False) -> None:
         self.box = box
         self.proc_fd = proc_fd  # a /proc in which the supervisor reads the kernel's accounts
-        self.open = open  # nothing is walled: `--sandbox none`
+        self.none = none  # nothing is walled: `--sandbox none`
         self.standing: list[str] = []
         self.missing: dict[str, str] = {}
         self.landlock_rules = -1
@@ -92,7 +92,7 @@ def raise_shared(libraries: list[str], scratch_mb: int) -> Walls:
 def raise_none(box: str) -> Walls:
     """No walls at all, because they were asked not to be: limits, and a scratch folder."""
     view.make_box(box, os.geteuid(), os.getegid())
-    walls = Walls(box, os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), open=True)
+    walls = Walls(box, os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), none=True)
     walls.standing.append("limits")
     walls.missing.update({name: "--sandbox none" for name in (*SHARED, *OWN) if name != "limits"})
     return walls
@@ -127,20 +127,20 @@ class Limits(NamedTuple):
 
 def fork_cell(walls: Walls) -> int:
     """Fork the process that a solution's cell is made of; returns twice, as `os.fork` does."""
-    if walls.open:
+    if walls.none:
         return os.fork()
     return kernel.fork_into(kernel.CLONE_NEWUSER | kernel.CLONE_NEWPID)
 
 
 def raise_own(walls: Walls, limits: Limits, user: int, group: int) -> None:
     """In a new cell: raise the walls that are the solution's own. Raises `OSError` where one does not stand."""
-    if not walls.open:
+    if not walls.none:
         map_user(walls.proc_fd, user, group)
     with contextlib.suppress(OSError):
         _write(walls.proc_fd, "oom_score_adj", "1000")
-    set_limits(limits, _address_space(walls.proc_fd), count_processes=not walls.open)
+    set_limits(limits, _address_space(walls.proc_fd), count_processes=not walls.none)
     os.close(walls.proc_fd)
-    if walls.open:
+    if walls.none:
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         return
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
