@@ -148,7 +148,10 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, _interrupt)
     debug = "--debug" in sys.argv
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        status = app(standalone_mode=False) or 0
+        if status == 130:  # typer turns Ctrl-C into this status, and says nothing
+            raise KeyboardInterrupt
+        sys.exit(status)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     except BrokenPipeError:
