@@ -191,6 +191,35 @@ def _check_struct(cell: dict[str, Any], struct: Struct, path: str, most: int, fo
                 found.append(Fault(name, _words(column.type), "nothing" if column.name not in cell else "null"))
         else:
             _check(value, column.type, name, most, found)
+    for unknown in cell.keys() - set(struct.names()):
+        _check_unknown({unknown: cell[unknown]}, path, found)
+
+
+def _check_unknown(value: Any, path: str, found: list[Fault]) -> None:
+    """What is carried through must be text that can be written, names and values."""
+    if isinstance(value, str):
+        _size_of(value, path, found)
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            _check_unknown(item, f"{path}[{place}]", found)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            inner = ascii(name)[1:-1] if not name.isascii() else name
+            inner = f"{path}.{inner}" if path else inner
+            _size_of(name, inner, found)
+            _check_unknown(item, inner, found)
+
+
+def _size_of(text: str, path: str, found: list[Fault]) -> int:
+    """The size of a text in bytes of UTF-8; 0 where it has none, and that is a fault."""
+    if text.isascii():
+        return len(text)
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError as error:
+        surrogate = f"U+{ord(text[error.start]):04X} at character {error.start}"
+        found.append(Fault(path, "text", f"a lone surrogate ({surrogate}), which Arrow cannot hold"))
+        return 0
 
 
 def _check(value: Any, kind: Type, path: str, most: int, found: list[Fault]) -> None:
@@ -222,36 +251,33 @@ def _check_text(value: Any, path: str, most: int, found: list[Fault]) -> None:
     if not isinstance(value, str):
         found.append(Fault(path, "a string", describe(value)))
         return
-    if value.isascii():
-        size = len(value)
-    else:
-        try:
-            size = len(value.encode())
-        except UnicodeEncodeError as error:
-            found.append(
-                Fault(
-                    path,
-                    "text",
-                    f"a lone surrogate (U+{ord(value[error.start]):04X} at character {error.start}), which Arrow cannot hold",
-                )
-            )
-            return
+    size = _size_of(value, path, found)
     if size > most:
         found.append(Fault(path, f"at most {most >> 20} MB (max_field_mb)", f"{size / (1 << 20):.1f} MB"))
 
 
-def _words(kind: Type) -> str:
+def _words(kind: Type, many: bool = False) -> str:
+    """A type in words: "a list of numbers"."""
     if isinstance(kind, ListOf):
-        return f"a list of {_words(kind.item).removeprefix('a ').removeprefix('an ')}s"
+        return f"{'lists' if many else 'a list'} of {_words(kind.item, many=True)}"
     if isinstance(kind, Struct):
-        return "an object with " + ", ".join(kind.names()[:4]) + (", ..." if len(kind.columns) > 4 else "")
-    return {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}[kind.kind]
+        names = ", ".join(kind.names()[:4]) + (", ..." if len(kind.columns) > 4 else "")
+        return f"{'objects' if many else 'an object'} with {names}"
+    one, several = {
+        str: ("a string", "strings"),
+        int: ("a whole number", "whole numbers"),
+        float: ("a number", "numbers"),
+        bool: ("true or false", "booleans"),
+    }[kind.kind]
+    return several if many else one
 
 
 def describe(value: Any) -> str:
     """A value as it stands in a message: short, with its JSON type."""
+    if value is None:
+        return "null"
     name = {str: "string", bool: "boolean", int: "number", float: "number", list: "list", dict: "object"}.get(
-        type(value), "null"
+        type(value), type(value).__name__
     )
     text = repr(value)
     return f"the {name} {text if len(text) <= 60 else text[:57] + '...'}"

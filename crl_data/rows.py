@@ -7,6 +7,7 @@ a problem in `problems`.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import json
@@ -19,7 +20,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
 from crl_data.columns import PROBLEM, SOLUTION, Fault, Struct, arrow_schema, faults
-from crl_data.errors import InputError, RowError
+from crl_data.errors import InputError, RowError, WorkError
 from crl_data.problems import fault_of
 from crl_data.types import Problem, Sampler, Solution, Source, Test, TestKind
 
@@ -49,7 +50,8 @@ def read_rows(path: Path, max_field_mb: int = MAX_FIELD_MB) -> Iterator[Row | Ro
     Raises `InputError` where the file is not there, has no known suffix, or breaks off.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file" if not path.exists() else f"{path}: expected a file, got a folder")
+        came = "a folder" if path.is_dir() else "something else"
+        raise InputError(f"{path}: expected a file, got {came}" if path.exists() else f"{path}: no such file")
     if path.name.endswith(".parquet"):
         yield from _read_parquet(path)
     elif path.name.endswith((".jsonl", ".jsonl.gz")):
@@ -103,11 +105,39 @@ def _read_parquet(path: Path) -> Iterator[Row | RowError]:
         with pq.ParquetFile(path) as file:
             number = 0
             for batch in file.iter_batches(batch_size=64):
-                for cells in batch.to_pylist():
+                for cells in _cells(batch):
                     number += 1
-                    yield Row(f"{path}: row {number}", cells)
+                    place = f"{path}: row {number}"
+                    if isinstance(cells, UnicodeDecodeError):
+                        yield RowError(place, "", "UTF-8 text", f"the byte 0x{cells.object[cells.start]:02x}")
+                    else:
+                        yield Row(place, {name: _as_json(value) for name, value in cells.items()})
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: expected a Parquet file, got: {str(error).splitlines()[0]}") from None
+
+
+def _cells(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | UnicodeDecodeError]:
+    try:
+        yield from batch.to_pylist()
+    except UnicodeDecodeError:  # which row it is, they show one by one
+        for place in range(batch.num_rows):
+            try:
+                yield batch.slice(place, 1).to_pylist()[0]
+            except UnicodeDecodeError as error:
+                yield error
+
+
+def _as_json(value: Any) -> Any:
+    """A value of an Arrow type that JSON does not have (times, decimals, bytes) as text; all others as they are."""
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _as_json(item) for name, item in value.items()}
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
 def row_faults(row: Row, columns: Struct, max_field_mb: int = MAX_FIELD_MB) -> list[RowError]:
@@ -252,8 +282,6 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        from crl_data.errors import WorkError
-
         raise WorkError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
@@ -299,7 +327,7 @@ def _whole_schema(columns: Struct, rows: Iterator[dict[str, Any]]) -> tuple[pa.S
                 kind = pa.infer_type([cells.get(name) for cells in chunk])
                 both = [pa.schema([(name, one)]) for one in (found.get(name, kind), kind)]
                 found[name] = pa.unify_schemas(both, promote_options="permissive").field(name).type
-            except pa.ArrowException:
+            except (pa.ArrowException, OverflowError):
                 found[name] = pa.string()
                 as_text.add(name)
     schema = arrow_schema(columns)

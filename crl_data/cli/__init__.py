@@ -6,8 +6,11 @@ output or the named file, everything else to standard error.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
+import traceback
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
@@ -133,54 +136,61 @@ def explain(
 @app.command()
 def report(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
+    json_: Json = False,
     debug: Debug = False,
 ) -> None:
     """Make the static page of a built dataset anew: counts, plots, what was left out."""
+    import json
+
     from crl_data.report import report as write
 
-    print(write(directory))
+    page = str(write(directory))
+    print(json.dumps({"report": page}) if json_ else page)
 
 
 def main() -> NoReturn:
     """The entry point: run a command, and turn what goes wrong into one line and an exit status."""
-    from crl_data.errors import CrlError, InputError
-
     signal.signal(signal.SIGTERM, _interrupt)
-    debug = "--debug" in sys.argv
     try:
         status = app(standalone_mode=False) or 0
         if status == 130:  # typer turns Ctrl-C into this status, and says nothing
             raise KeyboardInterrupt
-        sys.exit(status)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
-    except CrlError as error:
-        if debug:
-            raise
-        _fail(str(error), 2 if isinstance(error, InputError) else 1)
-    except Exception as error:
-        _other(error, debug)
-
-
-def _other(error: Exception, debug: bool) -> NoReturn:
-    import click
-
-    if isinstance(error, click.exceptions.Abort):
-        _fail("interrupted", 130)
-    if isinstance(error, click.ClickException):
-        usage = getattr(error, "ctx", None)
-        _fail(error.format_message() + (f" ({usage.command_path} --help tells more)" if usage else ""), 2)
-    if debug:
-        raise error
-    _fail(f"{type(error).__name__}: {error} (a fault of crl-data itself; --debug shows where)", 1)
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"crl-data: {message}", file=sys.stderr)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, BrokenPipeError):  # whoever read our output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        message, status = _told(error)
+        if message:
+            print(f"crl-data: {message}", file=sys.stderr)
+        with contextlib.suppress(Exception):
+            sys.stdout.close()  # what is left in it cannot be written; Python would say so again
     sys.exit(status)
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """What went wrong as one line, and the exit status."""
+    from crl_data.errors import CrlError, InputError
+
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "interrupted", 130
+    if isinstance(error, CrlError):
+        return str(error), 2 if isinstance(error, InputError) else 1
+    if isinstance(error, _USAGE):
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.format_message(), file=sys.stderr)
+            return "", 2
+        return error.format_message() + (f" ({context.command_path} --help tells more)" if context else ""), 2
+    if isinstance(error, OSError):
+        return f"{error.filename or 'standard output'}: {error.strerror or error}", 1
+    return f"{type(error).__name__}: {error} (a fault of crl-data itself; --debug shows where)", 1
+
+
+# The base of what typer says of a wrong call: click's own class, or that of the copy which typer brings.
+_USAGE: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> Any:

@@ -8,7 +8,9 @@ import tempfile
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future
+from enum import StrEnum
 from pathlib import Path
+from typing import TypeVar
 
 from tqdm import tqdm
 
@@ -19,6 +21,8 @@ from crl_data.judging import Isolation, Judge, Policy, Timeouts
 from crl_data.judging.repeat import merged
 from crl_data.rows import RowWriter, cells_of, problem_of, read_rows, solution_of
 from crl_data.types import Judgement, Problem, Solution
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def run(
@@ -56,15 +60,27 @@ def run(
             f"{counts['inconclusive']:,} inconclusive; {out}",
             file=sys.stderr,
         )
+        if sandbox == "none":
+            print("judged without walls: the solutions could have tampered with these verdicts", file=sys.stderr)
 
 
 def _policy(threshold: float, timeouts: str, early_stop: bool, isolation: str) -> Policy:
+    """Raises `InputError` where a value is none of the policy's."""
     try:
         return Policy(
-            threshold=threshold, timeouts=Timeouts(timeouts), early_stop=early_stop, isolation=Isolation(isolation)
+            threshold=threshold,
+            timeouts=_one_of(Timeouts, "--timeouts", timeouts),
+            early_stop=early_stop,
+            isolation=_one_of(Isolation, "--isolation", isolation),
         )
     except ValueError as error:
-        raise InputError(str(error)) from None
+        raise InputError(f"--{error}") from None
+
+
+def _one_of(kind: type[Choice], option: str, value: str) -> Choice:
+    if value not in list(kind):
+        raise InputError(f"{option}: expected one of {', '.join(kind)}, got {value!r}")
+    return kind(value)
 
 
 def _stage_problems(path: Path, stage: Stage) -> None:

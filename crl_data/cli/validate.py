@@ -25,7 +25,7 @@ def run(path: Path, as_json: bool) -> None:
         if len(found) > _SHOWN:
             print(f"... and {len(found) - _SHOWN:,} more")
     if found:
-        raise InputError(f"{path}: {len(found):,} faults")
+        raise InputError(f"{path}: {len(found):,} fault{'s' * (len(found) > 1)}")
     if not as_json:
         print(f"{path}: no fault")
 

@@ -227,7 +227,7 @@ class Judge:
             n_inconclusive=decision.n_inconclusive,
             outcomes=evidence.outcomes,
             limit_from=prepared.limit_from,
-            tamper_proof=prepared.plan.tamper_proof,
+            tamper_proof=prepared.plan.tamper_proof and self.sandbox.backend != "none",
             isolation=self.policy.isolation,
             reason=_reason(decision, evidence, self.sandbox.backend),
             seconds=evidence.seconds,

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crl_data.errors import SandboxUnavailable
+from crl_data.errors import InputError, SandboxUnavailable
 from crl_data.sandbox.client import Runner
 from crl_data.sandbox.runner import wire
 
@@ -54,7 +54,7 @@ def open_sandbox(backend: str = "auto", libraries: tuple[str, ...] = ("numpy",))
     Raises `SandboxUnavailable`, with one line that says what is missing and what to do.
     """
     if backend not in BACKENDS:
-        raise SandboxUnavailable(f"no sandbox is called {backend!r}: one of {', '.join(BACKENDS)}")
+        raise InputError(f"--sandbox: expected one of {', '.join(BACKENDS)}, got {backend!r}")
     if backend in ("auto", "local"):
         try:
             return _probed("local", libraries)
