@@ -18,10 +18,11 @@ import sys
 import types
 from typing import Any, NamedTuple
 
-from . import child, kernel, walls
+from . import child, group, kernel, walls
 
 CODE_FD = 705
 THREAD_STACK_BYTES = 8 << 20
+_HIGHEST_FD = 1 << 20
 END = struct.Struct(
     "<ciddQ"
 )  # b"D" died or b"E" ended | wait status (-1: still running, never started) | user s | system s | KiB
@@ -30,20 +31,38 @@ READY, REFUSED = b"R", b"X"
 
 
 class Channels(NamedTuple):
-    """The sockets that supervisor, zygote, cell and child share; each pair is (the supervisor's end, the other's)."""
+    """The sockets that supervisor, zygote and cell share; each pair is (the supervisor's end, the other's).
+
+    `child` is the socket at `child.CONTROL_FD`, in whose place every child puts one of its own.
+    """
 
     zygote: tuple[socket.socket, socket.socket]
     cell: tuple[socket.socket, socket.socket]
-    child: tuple[socket.socket, socket.socket]
+    child: socket.socket
+
+
+class Ends(NamedTuple):
+    """The descriptors of one child: its socket, its input, its output, and /dev/null.
+
+    Every child has its own, made by the supervisor, so that nothing that a solution does to them (modes, locks,
+    filters, offsets) outlives its process.
+    """
+
+    control: int
+    input: int
+    output: int
+    null: int
+
+
+NUMBERS = Ends(child.CONTROL_FD, child.INPUT_FD, child.OUTPUT_FD, child.NULL_FD)
 
 
 def make_channels() -> Channels:
-    """Make the sockets and files that all solutions of a runner use one after another, at numbers that stay free."""
-    pairs = [socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(3)]
-    ends = pairs[2][1]
-    high = fcntl.fcntl(ends.fileno(), fcntl.F_DUPFD_CLOEXEC, child.CONTROL_FD)
-    pairs[2] = (pairs[2][0], socket.socket(fileno=high))
-    ends.close()
+    """Make the sockets of a runner, and put something at the numbers that children use, so that they stay free."""
+    zygote, cell, unused = (socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(3))
+    high = fcntl.fcntl(unused[1].fileno(), fcntl.F_DUPFD_CLOEXEC, child.CONTROL_FD)
+    for end in unused:
+        end.close()
     for name, fd in (("input", child.INPUT_FD), ("output", child.OUTPUT_FD), ("code", CODE_FD)):
         made = os.memfd_create(name, os.MFD_CLOEXEC)
         os.dup2(made, fd, inheritable=False)
@@ -51,16 +70,24 @@ def make_channels() -> Channels:
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     os.dup2(null, child.NULL_FD, inheritable=False)
     os.close(null)
-    return Channels(*pairs)
+    return Channels(zygote, cell, socket.socket(fileno=high))
 
 
 # --- the zygote -------------------------------------------------------------------------------------------------------
 
 
-def run_zygote(channels: Channels, raised: walls.Walls, search_path: list[str], preload: list[str]) -> None:
+def run_zygote(
+    channels: Channels,
+    raised: walls.Walls,
+    search_path: list[str],
+    preload: list[str],
+    memory: group.MemoryGroup | None,
+) -> None:
     """Fork cells as the supervisor asks for them, until it is gone. Never returns."""
-    for pair in (channels.zygote, channels.cell, channels.child):
+    for pair in (channels.zygote, channels.cell):
         pair[0].close()
+    if memory is not None:
+        memory.close()
     sys.path[:] = search_path
     for name in preload:
         __import__(name)
@@ -71,7 +98,7 @@ def run_zygote(channels: Channels, raised: walls.Walls, search_path: list[str], 
     _dry_run(raised.box, search_path)
     for fd in (0, 1, 2):
         os.dup2(child.NULL_FD, fd)
-    user, group = os.geteuid(), os.getegid()
+    user, group_id = os.geteuid(), os.getegid()
     control = channels.zygote[1]
     control.send(READY)
     cell = 0
@@ -81,7 +108,7 @@ def run_zygote(channels: Channels, raised: walls.Walls, search_path: list[str], 
             cell = walls.fork_cell(raised)
             if cell == 0:
                 control.close()
-                _run_cell(channels, raised, user, group, search_path)
+                _run_cell(channels, raised, user, group_id, search_path)
             control.send(struct.pack("<i", cell))
         elif message == WAIT_CELL:
             control.send(struct.pack("<i", os.waitpid(cell, 0)[1]))
@@ -149,14 +176,15 @@ def _dry_run(box: str, search_path: list[str]) -> None:
 # --- the cell ---------------------------------------------------------------------------------------------------------
 
 
-def _run_cell(channels: Channels, raised: walls.Walls, user: int, group: int, search_path: list[str]) -> None:
+def _run_cell(channels: Channels, raised: walls.Walls, user: int, group_id: int, search_path: list[str]) -> None:
     """Compile the solution and fork children that run it, as the supervisor asks for them. Never returns."""
     control = channels.cell[1]
     try:
         for number in (signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         order, code = _read_order()
-        walls.raise_own(raised, walls.Limits(**order["limits"]), user, group)
+        limits = walls.Limits(**order["limits"])
+        walls.raise_own(raised, limits, user, group_id)
     except BaseException as error:
         control.send(b"!" + repr(error).encode()[:1000])  # ours, and not the solution's
         os._exit(1)
@@ -166,7 +194,7 @@ def _run_cell(channels: Channels, raised: walls.Walls, user: int, group: int, se
         control.send(REFUSED + child.describe(error).encode("utf-8", "replace")[: child.NOTE_BYTES])
         os._exit(0)
     control.send(READY)
-    _Cell(channels, program, alone=not raised.none).serve()
+    _Cell(channels, program, limits, alone=not raised.none).serve()
 
 
 def _read_order() -> tuple[dict[str, Any], bytes]:
@@ -184,40 +212,47 @@ def _compile(order: dict[str, Any], code: bytes, box: str, search_path: list[str
 
 
 class _Cell:
-    def __init__(self, channels: Channels, program: child.Program, alone: bool) -> None:
+    def __init__(self, channels: Channels, program: child.Program, limits: walls.Limits, alone: bool) -> None:
         self.channels = channels
         self.program = program
+        self.limits = limits
         self.alone = alone  # process 1 of a namespace of its own: whatever else is there is the solution's
         self.control = channels.cell[1]
         self.pid = 0
         self.pidfd = -1
+        self.ends: list[int] = []  # of the child, kept open until the next: its end is told by its exit alone
 
     def serve(self) -> None:
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         while True:
-            for fd, _ in poll.poll():
-                if fd == self.pidfd:
-                    self.control.send(END.pack(b"D", *self.reap(poll)))
-                elif fd == self.control.fileno():
-                    message = self.control.recv(16)
-                    if message in (FORK, FINISH):
-                        self.control.send(END.pack(b"E", *self.finish(poll)))
-                        if message == FORK:
-                            self.fork(poll)
-                    else:  # the supervisor is gone
-                        self.finish(poll)
-                        os._exit(0)
+            if self.pidfd in dict(poll.poll()):  # one event at a time: numbers of descriptors are used again
+                self.control.send(END.pack(b"D", *self.reap(poll)))
+                continue
+            message, ends, _, _ = socket.recv_fds(self.control, 16, len(NUMBERS))
+            if message in (FORK, FINISH):
+                self.control.send(END.pack(b"E", *self.finish(poll)))
+                if message == FORK:
+                    for old in self.ends:
+                        os.close(old)
+                    self.ends = ends
+                    self.fork(poll)
+            else:  # the supervisor is gone
+                self.finish(poll)
+                os._exit(0)
 
     def fork(self, poll: select.poll) -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                self.control.close()
-                os.close(CODE_FD)
+                for made, number in zip(self.ends, NUMBERS, strict=True):
+                    os.dup2(made, number, inheritable=False)
+                os.closerange(3, min(NUMBERS))  # nothing of ours is left but what `NUMBERS` says
+                os.closerange(max(NUMBERS) + 1, _HIGHEST_FD)
+                walls.set_open_files(self.limits)
                 if not self.alone:
                     os.setsid()
-                child.serve(self.program, self.channels.child[1])
+                child.serve(self.program, self.channels.child)
             finally:
                 os._exit(70)
         self.pid, self.pidfd = pid, os.pidfd_open(pid)

@@ -42,6 +42,8 @@ RETURNED, RAISED, LOAD_FAILED, MISSING = range(4)  # status
 INLINE_BYTES = 32 << 10
 NOTE_BYTES = 1500
 SOLUTION_FILE = "solution.py"
+_FRAMES_BELOW = 3  # between `serve` and the code that is judged
+_DYING = frozenset({"__del__", "open", "fdopen", "finalize"})  # names of what shows at the end of a program
 
 # The descriptors that every process of a runner keeps; all above what a solution is allowed to open itself.
 CONTROL_FD, INPUT_FD, OUTPUT_FD, NULL_FD = 701, 702, 703, 704
@@ -67,6 +69,7 @@ class Program:
         self.file = os.path.join(box, SOLUTION_FILE)
         self.prelude_source = prelude
         self.prelude = compile(prelude, "<test set-up>", "exec") if mode == "beside" else None
+        self.dies_aloud = not _DYING.isdisjoint(_names(code))
         self.module: types.ModuleType | None = None
         self.load_error: Answer | None = None
         self.streams: list[Streams] = []  # opened, and not yet used by a test
@@ -81,6 +84,17 @@ class Program:
         )
 
 
+def _names(code: types.CodeType) -> set[str]:
+    """All names in a code object and those within it."""
+    found: set[str] = set()
+    waiting = [code]
+    while waiting:
+        one = waiting.pop()
+        found.update(one.co_names, (one.co_name,))
+        waiting += [part for part in one.co_consts if isinstance(part, types.CodeType)]
+    return found
+
+
 # --- the loop ---------------------------------------------------------------------------------------------------------
 
 
@@ -91,6 +105,11 @@ def serve(program: Program, control: socket.socket) -> None:
         os.dup2(NULL_FD, 0)
         os.dup2(NULL_FD, 1)
     os.dup2(NULL_FD, 2)
+    frames, frame = _FRAMES_BELOW, sys._getframe()
+    while frame.f_back is not None:
+        frames, frame = frames + 1, frame.f_back
+    program.baseline.recursion += frames  # what a program can use is what an interpreter of its own would give it
+    sys.setrecursionlimit(program.baseline.recursion)
     os.register_at_fork(after_in_child=random.seed)  # as `import random` does, which the zygote did without it
     baseline, receive, send, leave = program.baseline, control.recv, control.send, os._exit
     while True:
@@ -156,9 +175,20 @@ def _run_stdin(program: Program, argument: bytes) -> Answer:
         program.open_streams()
     streams = sys.stdin, sys.stdout, sys.stderr = program.streams.pop()
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
-    module = _new_module("__main__", program)
-    status, code, note = _run(program.code, module.__dict__)
-    status, code, note = _finish(module.__dict__, streams[1], status, code, note)
+    namespace = _new_module("__main__", program).__dict__
+    status, code, note = _run(program.code, namespace)
+    try:
+        _end_program(streams[1])
+        if program.dies_aloud:  # as the interpreter: finalizers see their globals whole
+            del namespace
+            sys.modules.pop("__main__", None)
+            gc.collect()
+        else:
+            namespace.clear()
+        _flush(streams[1])
+    except BaseException as error:
+        if status == RETURNED:
+            status, code, note = RAISED, 120, describe(error)
     return status, code, b"", note
 
 
@@ -166,7 +196,9 @@ def _open_text(fd: int, mode: str, name: str) -> io.TextIOWrapper:
     raw = io.FileIO(fd, mode, closefd=False)
     raw.name = name
     buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
-    return io.TextIOWrapper(buffer, "utf-8", "strict", line_buffering=fd == 2)
+    stream = io.TextIOWrapper(buffer, "utf-8", "strict", line_buffering=fd == 2)
+    stream.mode = mode  # type: ignore[misc]  # as `open` and the interpreter do
+    return stream
 
 
 def _new_module(name: str, program: Program) -> types.ModuleType:
@@ -219,29 +251,24 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' if text else ''}{text}{where}"
 
 
-def _finish(
-    namespace: dict[str, Any], stdout: io.TextIOWrapper, status: int, code: int, note: str
-) -> tuple[int, int, str]:
-    """End the program as the interpreter does: threads joined, exit functions called, globals let go, output written."""
-    try:
-        _join_threads()
-        if atexit._ncallbacks():
-            atexit._run_exitfuncs()
-            _register_again()
-        _flush(stdout)
-        namespace.clear()
-        _flush(stdout)
-    except BaseException as error:
-        if status == RETURNED:
-            return RAISED, 120, describe(error)
-    return status, code, note
+def _end_program(stdout: io.TextIOWrapper) -> None:
+    """What the interpreter does first at the end: threads joined, exit functions called, output written."""
+    _join_threads()
+    if atexit._ncallbacks():
+        atexit._run_exitfuncs()
+        _register_again()
+    _flush(stdout)
 
 
 def _flush(stdout: io.TextIOWrapper) -> None:
     current = sys.stdout
-    for stream in (current, stdout) if current is not stdout else (stdout,):
-        if stream is not None and not getattr(stream, "closed", False):
-            stream.flush()
+    if current is not None and not getattr(current, "closed", False):
+        current.flush()
+    if current is not stdout:
+        try:
+            stdout.flush()
+        except ValueError:  # closed, or detached from its buffer
+            pass
 
 
 def _join_threads() -> None:

@@ -38,6 +38,11 @@ class MemoryGroup:
                 return int(line.split()[1])
         return 0
 
+    def close(self) -> None:
+        """Let go of the files: what is forked from here on must not be able to write to them."""
+        os.close(self.limit_fd)
+        os.close(self.events_fd)
+
     def remove(self) -> None:
         """Remove the group, which must be empty. Called outside the walls."""
         os.rmdir(self.path)

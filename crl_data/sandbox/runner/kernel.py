@@ -25,6 +25,19 @@ _SIGCHLD = 17
 MACHINE = platform.machine()
 _SYSCALLS = {  # (x86-64, aarch64); None where the machine has no such call
     "clone": (56, 220),
+    "prlimit64": (302, 261),
+    "sched_setaffinity": (203, 122),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+    "setpriority": (141, 140),
+    "ioprio_set": (251, 30),
+    "setxattr": (188, 5),
+    "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7),
+    "removexattr": (197, 14),
+    "lremovexattr": (198, 15),
+    "fremovexattr": (199, 16),
     "clone3": (435, 435),
     "seccomp": (317, 277),
     "pivot_root": (155, 41),
@@ -285,6 +298,15 @@ _NOT_FORBIDDEN = {
     "landlock_add_rule",
     "landlock_restrict_self",
 }
+_ONLY_ITSELF = {  # which argument names a process; 0 is the caller
+    "prlimit64": 0,
+    "sched_setaffinity": 0,
+    "sched_setscheduler": 0,
+    "sched_setparam": 0,
+    "sched_setattr": 0,
+    "setpriority": 1,
+    "ioprio_set": 1,
+}
 _ANSWER_NOT_THERE = {
     "clone3",
     "memfd_create",
@@ -301,7 +323,8 @@ def seccomp_filter() -> ctypes.Array[ctypes.c_char]:
     """The program that forbids, for a solution, what no solution needs: other processes, namespaces, mounts, keys, sockets.
 
     `clone3` answers "no such call", so that the C library makes threads by `clone`, whose flags a filter can read. Of
-    sockets, local ones are left. Calls that are newer than this list are "no such call" too.
+    sockets, local ones are left. Limits and priorities can be changed of the caller alone, and extended attributes not
+    at all: they would stay for the next process to read. Calls that are newer than this list are "no such call" too.
     """
     arch = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[MACHINE]
     code: list[tuple[int, int, int, int]] = []
@@ -325,9 +348,17 @@ def seccomp_filter() -> ctypes.Array[ctypes.c_char]:
         answer(_EAFNOSUPPORT),
         (_RETURN, 0, 0, _ALLOW),
     ]
+    for name, place in _ONLY_ITSELF.items():
+        code += [
+            (_EQUAL, 0, 4, number(name) or 0),
+            (_LOAD, 0, 0, 16 + 8 * place),
+            (_EQUAL, 1, 0, 0),
+            answer(_EPERM),
+            (_RETURN, 0, 0, _ALLOW),
+        ]
     for name in _SYSCALLS:
         nr = number(name)
-        if name not in _NOT_FORBIDDEN and name != "socket" and nr is not None:
+        if name not in _ONLY_ITSELF and name not in _NOT_FORBIDDEN and name != "socket" and nr is not None:
             code += [(_EQUAL, 0, 1, nr), answer(_ENOSYS if name in _ANSWER_NOT_THERE else _EPERM)]
     code.append((_RETURN, 0, 0, _ALLOW))
     return ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *line) for line in code), 8 * len(code))

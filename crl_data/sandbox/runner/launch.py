@@ -134,7 +134,7 @@ def _serve(raised: walls.Walls, memory: group.MemoryGroup | None, site: str, fou
     zygote = os.fork()
     if zygote == 0:
         try:
-            run_zygote(channels, raised, search_path, found["preload"])
+            run_zygote(channels, raised, search_path, found["preload"], memory)
         except BaseException as error:
             channels.zygote[1].send(b"!" + repr(error).encode()[:1000])
         finally:

@@ -30,7 +30,7 @@ import time
 from typing import Any, NamedTuple
 
 from . import child, group, kernel, wire
-from .cell import CODE_FD, END, FINISH, FORK, NEW_CELL, READY, REFUSED, WAIT_CELL, Channels
+from .cell import CODE_FD, END, FINISH, FORK, NEW_CELL, READY, REFUSED, WAIT_CELL, Channels, Ends
 from .view import PARTS
 from .walls import Walls
 
@@ -77,7 +77,8 @@ class Seen:
 class _Child:
     """The process that runs tests now."""
 
-    def __init__(self) -> None:
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
         self.cpu = 0.0  # what it had used when its last test ended
         self.sequence = struct.unpack("<I", os.urandom(4))[0]
 
@@ -101,11 +102,11 @@ class Supervisor:
             path: os.stat(path).st_size if not walls.none else -1
             for path in (os.path.join(walls.box, name) for name in PARTS)
         }
-        channels.child[0].setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.control: socket.socket | None = None  # to the process that runs tests
+        self.input_fd = self.output_fd = -1
         self.poll = select.poll()
         self.poll.register(0, 0)  # only its end counts: the judge is gone
         self.poll.register(channels.cell[0], select.POLLIN)
-        self.poll.register(channels.child[0], select.POLLIN)
 
     # --- orders -------------------------------------------------------------------------------------------------------
 
@@ -155,7 +156,10 @@ class Supervisor:
         os.ftruncate(CODE_FD, 0)
         _write_all(CODE_FD, struct.pack("<I", len(head)) + head + code)
         self.wipe()
-        with open(os.path.join(self.walls.box, child.SOLUTION_FILE), "wb") as file:
+        path = os.path.join(self.walls.box, child.SOLUTION_FILE)
+        if os.path.lexists(path):  # whatever mode a solution gave to it
+            os.unlink(path)
+        with open(path, "wb") as file:
             file.write(code)
         _drain(self.channels.cell)
         self.channels.zygote[0].send(NEW_CELL)
@@ -196,6 +200,7 @@ class Supervisor:
         if self.walls.none:  # no namespace whose end would be the end of all in it
             self.finish()
         self.child = None
+        self.release()
         try:
             signal.pidfd_send_signal(self.cell_fd, signal.SIGKILL)
         except ProcessLookupError:
@@ -243,15 +248,16 @@ class Supervisor:
         begun = time.monotonic()
         base = running.cpu
         while True:
-            for fd, event in self.poll.poll(self.next_look(begun, base)):
-                if fd == self.channels.child[0].fileno():
+            ready = dict(self.poll.poll(self.next_look(begun, base)))
+            if self.cell_fd in ready:
+                raise Fault(f"the cell is gone (wait status {self.close()})")
+            for fd, event in ready.items():
+                if fd == running.control.fileno():
                     return self.taken(running, begun, base, fresh)
                 if fd == self.channels.cell[0].fileno():
                     return self.died(begun, base)
-                if fd == self.cell_fd:
-                    raise Fault(f"the cell is gone (wait status {self.close()})")
                 self.gone(fd, event)
-            if os.fstat(child.OUTPUT_FD).st_size >= self.output_bytes:
+            if os.fstat(self.output_fd).st_size >= self.output_bytes:
                 return self.stopped("output", f"more than {self.output_bytes:,} bytes of output", begun, base)
             over = self.over_time(begun, base)
             if over:
@@ -259,24 +265,55 @@ class Supervisor:
 
     def start(self) -> _Child:
         """Have a new process forked, once the cell has ended what is left of the one before."""
-        self.channels.cell[0].send(FORK)
+        self.release()
+        control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.control = control
+        self.input_fd = os.memfd_create("input", os.MFD_CLOEXEC)
+        self.output_fd = os.memfd_create("output", os.MFD_CLOEXEC)
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        ends = Ends(its_control.fileno(), self.input_fd, self.output_fd, null)
+        socket.send_fds(self.channels.cell[0], [FORK], ends)
+        its_control.close()
+        os.close(null)
         self.ended()
-        _drain(self.channels.child)
-        self.child = _Child()
+        self.poll.register(control, select.POLLIN)
+        self.child = _Child(control)
         return self.child
 
+    def release(self) -> None:
+        """Let go of what the last process wrote to and was told by."""
+        if self.control is not None:
+            self.mute()
+            self.control.close()
+            os.close(self.input_fd)
+            os.close(self.output_fd)
+            self.control = None
+
+    def mute(self) -> None:
+        """Listen to the process that runs tests no longer."""
+        if self.control is not None:
+            try:
+                self.poll.unregister(self.control)
+            except KeyError:  # muted before
+                pass
+
     def give(self, argument: memoryview, seed: int, sequence: int, last: bool) -> None:
-        os.ftruncate(child.OUTPUT_FD, 0)
+        os.ftruncate(self.output_fd, 0)
         in_file = len(argument) > child.INLINE_BYTES or self.as_files
         if in_file:
-            os.ftruncate(child.INPUT_FD, 0)
-            _write_all(child.INPUT_FD, argument)
+            os.ftruncate(self.input_fd, 0)
+            _write_all(self.input_fd, argument)
         head = child.GO.pack(sequence, seed, last, in_file, len(argument))
-        self.channels.child[0].send(head if in_file else head + bytes(argument))
+        assert self.control is not None
+        try:
+            self.control.send(head if in_file else head + bytes(argument), socket.MSG_DONTWAIT)
+        except OSError:  # the solution shut its end, or filled it: it will not answer, and that is seen
+            pass
 
     def taken(self, running: _Child, begun: float, base: float, fresh: bool) -> Seen:
         """Take what the child says: a hint of how it went, and the answer."""
-        message, ancillary, _, _ = self.channels.child[0].recvmsg(1 << 16, _ANCILLARY)
+        message, ancillary, _, _ = running.control.recvmsg(1 << 16, _ANCILLARY)
         wall = time.monotonic() - begun
         pid = _UCRED.unpack(ancillary[0][2][: _UCRED.size])[0] if ancillary else 0
         if len(message) < child.DONE.size:
@@ -286,12 +323,12 @@ class Supervisor:
             return self.stopped("protocol", "an answer to another test", begun, base)
         cpu = _cpu(pid, base)
         running.cpu = cpu
+        if wall >= self.time.cpu_s and self.cpu_now() - base > self.time.cpu_s:  # other processes of it used time too
+            return self.stopped("timeout", f"more than {self.time.cpu_s:g} s of CPU time", begun, base)
         note = message[child.DONE.size : child.DONE.size + note_size].decode("utf-8", "replace")
         how = ("ended", "raised", "load", "missing")[status & 3]
         answer, whole = (
-            (message[child.DONE.size + note_size :], True)
-            if inline and not self.as_files
-            else _read_output(self.output_bytes)
+            (message[child.DONE.size + note_size :], True) if inline and not self.as_files else self.read_output()
         )
         seen = Seen(how, note, cpu - base, wall, answer, whole)
         seen.code, seen.peak_kib = code, peak
@@ -308,7 +345,7 @@ class Supervisor:
         _, status, user, system, peak = END.unpack(self.channels.cell[0].recv(64))
         wall = time.monotonic() - begun
         self.finish()
-        answer, whole = _read_output(self.output_bytes)
+        answer, whole = self.read_output()
         seen = Seen("ended", "", user + system - base, wall, answer if self.as_files else b"", whole)
         seen.peak_kib = peak
         if not whole:
@@ -331,7 +368,7 @@ class Supervisor:
         wall = time.monotonic() - begun
         cpu = self.cpu_now()
         used = self.finish()
-        answer, whole = _read_output(self.output_bytes) if self.as_files else (b"", True)
+        answer, whole = self.read_output() if self.as_files else (b"", True)
         return Seen(how, note, max(cpu, used) - base, wall, answer, whole)
 
     def finish(self) -> float:
@@ -339,6 +376,7 @@ class Supervisor:
         if self.child is None:
             return 0.0
         self.child = None
+        self.mute()
         self.channels.cell[0].send(FINISH)
         return self.ended()
 
@@ -352,8 +390,6 @@ class Supervisor:
                         return float(user + system)
                 elif fd == self.cell_fd:
                     raise Fault(f"the cell is gone (wait status {self.close()})")
-                elif fd == self.channels.child[0].fileno():
-                    _drain(self.channels.child)
                 else:
                     self.gone(fd, event)
 
@@ -404,11 +440,20 @@ class Supervisor:
                 try:
                     if depth <= 0:
                         found.append(self.proc(f"{pid}/{name}"))
-                    below += self.proc(f"{pid}/task/{pid}/children").decode().split()
+                    for task in self.tasks(pid):
+                        below += self.proc(f"{pid}/task/{task}/children").decode().split()
                 except OSError:  # it ended meanwhile
                     continue
             level, depth = below, depth - 1
         return found
+
+    def tasks(self, pid: str) -> list[str]:
+        """The threads of a process, each of which can have children."""
+        fd = os.open(f"{pid}/task", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self.walls.proc_fd)
+        try:
+            return os.listdir(fd)
+        finally:
+            os.close(fd)
 
     def has(self, path: str) -> bool:
         try:
@@ -437,19 +482,36 @@ class Supervisor:
         raise Fault(f"descriptor {fd}: event {event}")
 
     def wipe(self) -> None:
-        """Empty the scratch folder, if anything was written there. Its parts stay: the walls' rules are on them."""
+        """Empty the scratch folder, if anything was written there. Its parts stay: the walls' rules are on them.
+
+        Modes and times are put back too, so that a solution finds no word there from a process before it.
+        """
+        _put_back(self.walls.box, os.stat(self.walls.box))
         for path, empty in self.parts.items():
             try:
                 found = os.stat(path)
-                if found.st_mode & 0o7777 != 0o755:
+                if found.st_size != empty:  # in a tmpfs an entry makes a folder larger
                     os.chmod(path, 0o755)
-                if found.st_size == empty:  # so it is in a tmpfs, where an entry makes a folder larger
-                    continue
-                with os.scandir(path) as entries:
-                    for entry in list(entries):
-                        _remove_tree(entry.path)
+                    _remove_all(path)
+                    found = os.stat(path)
+                _put_back(path, found)
             except FileNotFoundError:  # without walls a program can take the folder itself away
                 os.makedirs(path)
+
+    def read_output(self) -> tuple[bytes, bool]:
+        """What was written, and whether it is all of it: more than may be is not read."""
+        size = os.fstat(self.output_fd).st_size
+        if size >= self.output_bytes:
+            return b"", False
+        parts = []
+        at = 0
+        while at < size:
+            part = os.pread(self.output_fd, size - at, at)
+            if not part:
+                break
+            parts.append(part)
+            at += len(part)
+        return b"".join(parts), True
 
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -462,21 +524,6 @@ def _cpu(pid: int, default: float) -> float:
         return default
 
 
-def _read_output(limit: int) -> tuple[bytes, bool]:
-    size = os.fstat(child.OUTPUT_FD).st_size
-    if size >= limit:
-        return b"", False
-    parts = []
-    at = 0
-    while at < size:
-        part = os.pread(child.OUTPUT_FD, size - at, at)
-        if not part:
-            break
-        parts.append(part)
-        at += len(part)
-    return b"".join(parts), True
-
-
 def _write_all(fd: int, data: bytes | memoryview) -> None:
     view, at = memoryview(data), 0
     while at < len(view):
@@ -487,25 +534,53 @@ def _drain(pair: tuple[socket.socket, socket.socket]) -> None:
     """Throw away what was said on a channel by processes that are dead."""
     for end in pair:
         try:
-            while True:
-                end.recv(1 << 16, socket.MSG_DONTWAIT)
+            while end.recv(1 << 16, socket.MSG_DONTWAIT):
+                pass
         except BlockingIOError:
             pass
 
 
-def _remove_tree(path: str) -> None:
-    """Remove a folder whatever modes the solution gave to what is in it."""
+def _put_back(path: str, found: os.stat_result) -> None:
+    if found.st_mode & 0o7777 != 0o755:
+        os.chmod(path, 0o755)
+    if found.st_mtime_ns or found.st_atime_ns:
+        os.utime(path, ns=(0, 0))
+
+
+def _remove_all(path: str) -> None:
+    """Remove all that is in a folder, whatever modes the solution gave to it, and however deep it lies.
+
+    A folder is brought up to the top before it is emptied, so that neither depth nor the length of a path counts.
+    """
+    name_of = f".{os.urandom(8).hex()}-{{}}".format
+    brought = 0
+    top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if os.path.islink(path) or not os.path.isdir(path):
-            os.unlink(path)
-            return
-        os.chmod(path, 0o700)
-        with os.scandir(path) as entries:
-            for entry in list(entries):
-                _remove_tree(entry.path)
-        os.rmdir(path)
-    except FileNotFoundError:
-        pass
+        while names := os.listdir(top):
+            for name in names:
+                if _unlinked(name, top):
+                    continue
+                folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+                try:
+                    for below in os.listdir(folder):
+                        if not _unlinked(below, folder):
+                            os.rename(below, name_of(brought), src_dir_fd=folder, dst_dir_fd=top)
+                            brought += 1
+                finally:
+                    os.close(folder)
+                os.rmdir(name, dir_fd=top)
+    finally:
+        os.close(top)
+
+
+def _unlinked(name: str, folder: int) -> bool:
+    """Remove an entry that is no folder; a folder is opened up instead, and False is said."""
+    try:
+        os.unlink(name, dir_fd=folder)
+        return True
+    except (IsADirectoryError, PermissionError):
+        os.chmod(name, 0o700, dir_fd=folder)
+        return False
 
 
 def _signal_name(number: int) -> str:

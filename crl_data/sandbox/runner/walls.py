@@ -157,16 +157,24 @@ def set_limits(limits: Limits, base: int, count_processes: bool) -> None:
         (resource.RLIMIT_AS, base + limits.memory),
         (resource.RLIMIT_FSIZE, limits.output),
         (resource.RLIMIT_NPROC, limits.processes),  # counted in the cell's own user namespace
-        (resource.RLIMIT_NOFILE, limits.files),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_MSGQUEUE, 0),
     ):
         if kind == resource.RLIMIT_NPROC and not count_processes:
             continue
-        hard = resource.getrlimit(kind)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
+        _set_limit(kind, value)
+
+
+def set_open_files(limits: Limits) -> None:
+    """In a child, which must first take the descriptors that are numbered above this limit."""
+    _set_limit(resource.RLIMIT_NOFILE, limits.files)
+
+
+def _set_limit(kind: int, value: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
 
 
 def _address_space(proc_fd: int) -> int:
