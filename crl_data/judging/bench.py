@@ -10,7 +10,7 @@ import hashlib
 import re
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crl_data.errors import RunnerDied
 from crl_data.judging.checker import Checker
@@ -23,6 +23,7 @@ from crl_data.sandbox import Limits, Runner, Sandbox, Session
 from crl_data.types import Outcome
 
 ATTEMPTS = 3
+_KEPT_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +46,9 @@ def run_all(worker: Worker, plan: Plan, code: str, limits: Limits, policy: Polic
     why = ""
     for _ in range(ATTEMPTS):
         try:
-            session = worker.open(plan, code, limits)
-            if isinstance(session, str):
-                return Gathered(refused=session)
-            bench = _SolutionBench(plan, session, worker.checker(plan))
+            bench = _SolutionBench(worker, plan, code, limits)
+            if bench.refused:
+                return Gathered(refused=bench.refused)
             return Gathered(results=tuple(gather(bench, n, policy, _content_seed(plan, code), is_settled)))
         except RunnerDied as error:
             if worker.ended:
@@ -61,14 +61,41 @@ def run_all(worker: Worker, plan: Plan, code: str, limits: Limits, policy: Polic
 class _SolutionBench:
     """A solution in its session; see `evidence.Bench`."""
 
-    def __init__(self, plan: Plan, session: Session, checker: Checker | None) -> None:
+    def __init__(self, worker: Worker, plan: Plan, code: str, limits: Limits) -> None:
+        self.worker = worker
         self.plan = plan
-        self.session = session
-        self.checker = checker
+        self.code = code
+        self.limits = limits
+        self.session: Session
+        self.refused = ""
+        self.open()
+
+    def open(self) -> None:
+        session = self.worker.open(self.plan, self.code, self.limits)
+        if isinstance(session, str):
+            self.refused = session or "the code does not compile"
+        else:
+            self.session = session
+
+    def anew(self) -> None:
+        self.worker.restart()
+        self.open()
+        if self.refused:
+            raise RunnerDied(f"code that compiled before does not now: {self.refused}")
 
     def run(self, tests: Sequence[int], *, fresh: bool, new: bool) -> list[Graded]:
         seen = self.session.run([self.plan.inputs[test] for test in tests], fresh=fresh, new=new)
-        return [self.plan.grade(test, one, self.checker) for test, one in zip(tests, seen, strict=False)]
+        checker = self.worker.checker(self.plan)
+        return [_lighter(self.plan.grade(test, one, checker)) for test, one in zip(tests, seen, strict=False)]
+
+
+def _lighter(graded: Graded) -> Graded:
+    """Without the bulk of a large answer: once it is graded, only whether another is the same as it counts."""
+    answer = graded.seen.answer
+    if len(answer) <= _KEPT_BYTES:
+        return graded
+    short = answer[:_KEPT_BYTES] + b" ... SHA-256 " + hashlib.sha256(answer).hexdigest().encode()
+    return replace(graded, seen=replace(graded.seen, answer=short))
 
 
 def _content_seed(plan: Plan, code: str) -> int:

@@ -7,7 +7,8 @@ five of them live here, the sixth (a fresh folder, the end of a program, spent p
   2. A pass is believed only while every earlier test of that process passed: the first failure ends the process, and
      what came after it is thrown away.
   3. Where two runs of a test differ in outcome or output, everything so far is thrown away, every test is run once in
-     a fresh process, and only that counts. There is never a best of two.
+     a fresh process, and only that counts. There is never a best of two. A test that is run again tells a solution that
+     its first answer was wrong; so that it cannot profit, those processes are in a new sandbox, which remembers nothing.
   4. The order is shuffled by a seed drawn from the content; before a solution is believed to pass, a pass or two drawn
      at random are run again in fresh processes.
   5. Nothing counts but the answer: whether it is right is decided here, outside.
@@ -54,6 +55,10 @@ class Bench(Protocol):
         """Run tests in order; see `sandbox.Session.run`. May answer for fewer than were asked for, never for none."""
         ...
 
+    def anew(self) -> None:
+        """Go on in a new sandbox, where nothing is left of the runs before."""
+        ...
+
 
 class _Differs(Exception):
     """Two runs of a test did not agree (rule 3)."""
@@ -73,6 +78,7 @@ def gather(
     try:
         return _Gathering(bench, order, policy, draw, is_settled).batch()
     except _Differs:
+        bench.anew()
         return _Gathering(bench, order, policy, draw, is_settled).strict()
 
 
@@ -187,7 +193,7 @@ class _Gathering:
             for again in self.bench.run(drawn, fresh=True, new=True):
                 before = self.believed[drawn.pop(0)]
                 assert before is not None
-                if again.outcome is not Outcome.JUDGE_ERROR and not again.same_as(before):
+                if not again.same_as(before):
                     raise _Differs
 
 

@@ -170,8 +170,9 @@ class Judge:
     def close(self) -> None:
         """End all runners. What is being judged comes to nothing."""
         self._closed = True
+        idle = set(self._idle.queue)
         for worker in self._workers:
-            worker.kill()
+            (worker.close if worker in idle else worker.kill)()
         self._threads.shutdown(wait=True, cancel_futures=True)
         for worker in self._workers:
             worker.close()

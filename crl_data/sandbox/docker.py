@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import select
 import struct
@@ -46,7 +45,7 @@ def take(n):
     return data
 files = zipfile.ZipFile(io.BytesIO(take(int.from_bytes(take(8), "little"))))
 files.extractall(sys.argv[1])
-os.execv(sys.executable, [sys.executable, "-S", "-s", "-P", sys.argv[1] + "/runner", sys.argv[2]])
+os.execv(sys.executable, [sys.executable, "-S", "-s", "-P", sys.argv[1] + "/runner"])
 """
 
 
@@ -101,9 +100,9 @@ def _start(client: Any, image: str, config: dict[str, Any]) -> Runner:
 
     config = {**config, "sandbox": "local", "scratch_mb": SCRATCH_MB, "box": None}
     try:
-        container = _create(client, image, config)
-        process = _Container(client, container)
-    except DockerException as error:
+        process = _Container(client, _create(client, image))
+        wire.write_frame(process.write_fd, config)
+    except (DockerException, wire.Closed) as error:
         raise SandboxUnavailable(
             f"the Docker engine does not start a container of {image!r}: {_first_line(error)}"
         ) from None
@@ -124,7 +123,7 @@ def _start(client: Any, image: str, config: dict[str, Any]) -> Runner:
     return Runner(process.read_fd, process.write_fd, process, answer["ready"])
 
 
-def _create(client: Any, image: str, config: dict[str, Any]) -> str:
+def _create(client: Any, image: str) -> str:
     """Create a container that is nothing but the runner; its id."""
     host = client.api.create_host_config(
         network_mode="none",
@@ -140,7 +139,7 @@ def _create(client: Any, image: str, config: dict[str, Any]) -> str:
     host |= {"MaskedPaths": [], "ReadonlyPaths": []}  # so that the runner can mount a /proc of its own
     made = client.api.create_container(
         image,
-        command=["python3", "-S", "-s", "-P", "-c", _BOOTSTRAP, _FOLDER, json.dumps(config)],
+        command=["python3", "-S", "-s", "-P", "-c", _BOOTSTRAP, _FOLDER],
         user="65534:65534",
         environment=_ENVIRONMENT,
         stdin_open=True,

@@ -6,7 +6,6 @@ It decides which walls are required for code to be judged at all; `runner.walls`
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 import select
@@ -115,9 +114,9 @@ def start_runner(backend: str, config: dict[str, Any]) -> Runner:
     """Start one runner and wait until it serves. Raises `SandboxUnavailable` where it cannot."""
     box = tempfile.mkdtemp(prefix="crl-box-") if backend == "none" else None
     config = {**config, "sandbox": backend, "scratch_mb": SCRATCH_MB, "box": box}
-    process = _Process(
-        [getattr(sys, "_base_executable", sys.executable), "-S", "-s", "-P", str(_RUNNER), json.dumps(config)], box
-    )
+    process = _Process([getattr(sys, "_base_executable", sys.executable), "-S", "-s", "-P", str(_RUNNER)], box)
+    with contextlib.suppress(wire.Closed):  # why it ended so soon, it says itself
+        wire.write_frame(process.write_fd, config)
     waiting = select.poll()
     waiting.register(process.read_fd, select.POLLIN)
     if not waiting.poll(1000 * _PATIENCE_S):

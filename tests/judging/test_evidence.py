@@ -32,6 +32,11 @@ class ToldBench:
         self.history: list[int] | None = None
         self.processes = 0
         self.runs: list[tuple[int, bool]] = []
+        self.sandboxes = 1
+
+    def anew(self) -> None:
+        self.history = None
+        self.sandboxes += 1
 
     def run(self, tests: Sequence[int], *, fresh: bool, new: bool) -> list[Graded]:
         results = []
@@ -253,3 +258,32 @@ def test_any_program_without_memory_is_believed_as_it_is(n: int, seed: int, data
         st.lists(st.sampled_from([P, W, R, Outcome.MEMORY_LIMIT, Outcome.OUTPUT_LIMIT]), min_size=n, max_size=n)
     )
     assert believed(ToldBench(lambda test, before: outcomes[test]), n=n, seed=seed) == outcomes
+
+
+def test_what_a_program_learns_from_being_asked_again_is_lost_before_it_counts() -> None:
+    """A memory that outlives its processes, and knows that an input seen again was answered wrongly before.
+
+    Once it has seen every test it answers one otherwise than before, so that all is run anew (rule 3), and then it
+    would know every answer: hence the new sandbox.
+    """
+    n = 24
+    secret = [test % 3 == 0 for test in range(n)]  # what it cannot know
+    memory: dict[int, bool] = {}
+    asked: dict[int, int] = {}
+    sandbox = 0
+
+    def learns(test: int, before: list[int]) -> Outcome:
+        nonlocal sandbox
+        if bench.sandboxes != sandbox:
+            sandbox = bench.sandboxes
+            memory.clear()
+            asked.clear()
+        asked[test] = asked.get(test, 0) + 1
+        if asked[test] > 1 and test not in memory:
+            memory[test] = True
+            if len(asked) < n:
+                return W  # as before: no difference is seen
+        return P if memory.get(test, False) == secret[test] or len(memory) > n // 2 else W
+
+    bench = ToldBench(learns)
+    assert believed(bench, n).count(P) <= secret.count(False)

@@ -1,8 +1,9 @@
 """Start of the runner: raise the shared walls, fork the zygote, become the supervisor.
 
-Its one argument is JSON: {"sandbox": "local" | "none", "scratch_mb", "box": folder (none only)}, and either "libraries"
-and "site", names to look for and folders to look in (else where this Python's packages are), or "found", what another
-runner has found of them. Its first answer on standard output is {"ready": {...}}, {"missing_library": name} or {"fault": text}.
+The first frame on standard input is its configuration: {"sandbox": "local" | "none", "scratch_mb", "box": folder (none
+only)}, and either "libraries" and "site", names to look for and folders to look in (else where this Python's packages
+are), or "found", what another runner has found of them. Its first answer on standard output is {"ready": {...}},
+{"missing_library": name} or {"fault": text}.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ def _start_again_with_a_big_stack() -> None:
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
     size = STACK_BYTES if hard == resource.RLIM_INFINITY else min(STACK_BYTES, hard)
     resource.setrlimit(resource.RLIMIT_STACK, (size, hard))
+    _same_addresses()
     os.execve(sys.executable, sys.orig_argv, {**os.environ, _STARTED_TWICE: "2"})
+
+
+def _same_addresses() -> None:
+    """Programs are laid out in memory the same every time: the order of a set of objects goes by their addresses."""
+    import ctypes
+
+    ctypes.CDLL(None).personality(ctypes.c_ulong(0x0040000))  # ADDR_NO_RANDOMIZE; where it is refused, nothing is lost
 
 
 def main() -> None:
@@ -31,7 +40,7 @@ def main() -> None:
     sys.path.append(os.path.dirname(folder))
     __import__("runner.launch")
     sys.path.remove(os.path.dirname(folder))  # what is judged does not find us
-    sys.modules["runner.launch"].launch(sys.argv[1])
+    sys.modules["runner.launch"].launch()
 
 
 if __name__ == "__main__":

@@ -204,7 +204,11 @@ def _read_order() -> tuple[dict[str, Any], bytes]:
 
 
 def _compile(order: dict[str, Any], code: bytes, box: str, search_path: list[str]) -> child.Program:
-    compiled: types.CodeType = compile(code, os.path.join(box, child.SOLUTION_FILE), "exec", dont_inherit=True)
+    try:
+        source: str | bytes = code.decode("utf-8-sig")  # a text has no other encoding, whatever its first line says
+    except UnicodeDecodeError:
+        source = code
+    compiled: types.CodeType = compile(source, os.path.join(box, child.SOLUTION_FILE), "exec", dont_inherit=True)
     program = child.Program(compiled, order["mode"], order["entry"], box, search_path, order["prelude"])
     if program.mode == "stdin":
         program.open_streams()
@@ -250,6 +254,12 @@ class _Cell:
                 os.closerange(3, min(NUMBERS))  # nothing of ours is left but what `NUMBERS` says
                 os.closerange(max(NUMBERS) + 1, _HIGHEST_FD)
                 walls.set_open_files(self.limits)
+                kernel.prctl(
+                    kernel.PR_SET_CHILD_SUBREAPER, 1
+                )  # what a solution leaves behind comes to the child, and shows
+                signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                self.program.baseline.take_signals()
                 if not self.alone:
                     os.setsid()
                 child.serve(self.program, self.channels.child)

@@ -148,11 +148,14 @@ def rehearse(program: Program) -> None:
 
 
 def add_site_names() -> None:
-    """`exit` and `quit`, which an interpreter that was started without `site` lacks."""
+    """`exit`, `help` and the like, which an interpreter that was started without `site` lacks."""
     import _sitebuiltins
 
     for name in ("exit", "quit"):
         setattr(builtins, name, _sitebuiltins.Quitter(name, "Ctrl-D (i.e. EOF)"))
+    builtins.help = _sitebuiltins._Helper()
+    for name in ("copyright", "credits", "license"):
+        setattr(builtins, name, _sitebuiltins._Printer(name, "See https://www.python.org/psf/license/"))
 
 
 def _seed(seed: int) -> None:
@@ -196,7 +199,7 @@ def _open_text(fd: int, mode: str, name: str) -> io.TextIOWrapper:
     raw = io.FileIO(fd, mode, closefd=False)
     raw.name = name
     buffer = io.BufferedReader(raw) if mode == "r" else io.BufferedWriter(raw)
-    stream = io.TextIOWrapper(buffer, "utf-8", "strict", line_buffering=fd == 2)
+    stream = io.TextIOWrapper(buffer, "utf-8", "backslashreplace" if fd == 2 else "strict", line_buffering=fd == 2)
     stream.mode = mode  # type: ignore[misc]  # as `open` and the interpreter do
     return stream
 
@@ -455,10 +458,13 @@ class _State:
         self.hooks = sys.displayhook, sys.excepthook
         self.argv = list(sys.argv)
         self.limits = [resource.getrlimit(kind) for kind in _LIMITS]
-        self.handlers = [_signal.getsignal(n) for n in _SIGNALS]
+        self.take_signals()
         self.gc = gc.isenabled(), gc.get_threshold()
         self.interval = sys.getswitchinterval()
         self.modules = set(sys.modules)
+
+    def take_signals(self) -> None:
+        self.handlers = [_signal.getsignal(n) for n in _SIGNALS]
 
     def restore(self) -> bool:
         """Put things back; True if this process must not run another test."""

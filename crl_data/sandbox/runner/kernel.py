@@ -246,7 +246,7 @@ def drop_capabilities() -> None:
 
 # --- Landlock ---------------------------------------------------------------------------------------------------------
 
-_READ, _WRITE = 0b1101, 0b1111_1111_0010  # execute, read file, read folder | write, remove, make
+_READ, _WRITE = 0b1101, 0b1_1111_1111_0010  # execute, read file, read folder | write, remove, make
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 
 
@@ -290,14 +290,6 @@ def landlock_restrict(ruleset: int) -> None:
 
 # --- seccomp ----------------------------------------------------------------------------------------------------------
 
-_NOT_FORBIDDEN = {
-    "clone",
-    "seccomp",
-    "capset",
-    "landlock_create_ruleset",
-    "landlock_add_rule",
-    "landlock_restrict_self",
-}
 _ONLY_ITSELF = {  # which argument names a process; 0 is the caller
     "prlimit64": 0,
     "sched_setaffinity": 0,
@@ -358,7 +350,7 @@ def seccomp_filter() -> ctypes.Array[ctypes.c_char]:
         ]
     for name in _SYSCALLS:
         nr = number(name)
-        if name not in _ONLY_ITSELF and name not in _NOT_FORBIDDEN and name != "socket" and nr is not None:
+        if name not in _ONLY_ITSELF and name not in ("clone", "socket") and nr is not None:
             code += [(_EQUAL, 0, 1, nr), answer(_ENOSYS if name in _ANSWER_NOT_THERE else _EPERM)]
     code.append((_RETURN, 0, 0, _ALLOW))
     return ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *line) for line in code), 8 * len(code))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import sys
 from typing import Any
 
-from . import group, view, walls, wire
+from . import group, kernel, view, walls, wire
 from .cell import READY, make_channels, run_zygote
 from .supervisor import Supervisor
 
@@ -32,10 +31,11 @@ _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/tmp", "PATH": "/nowh
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 
 
-def launch(argument: str) -> None:
+def launch() -> None:
     """Start everything, and serve. Returns when the judge has closed the stream."""
     try:
-        _launch(json.loads(argument))
+        config, _ = wire.read_frame(0)
+        _launch(config)
     except wire.Closed:
         pass
     except OSError as error:
@@ -116,6 +116,7 @@ def _memory_group() -> tuple[group.MemoryGroup | None, str]:
 
 def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
     """The first process: wait for process 1 of the namespace, tidy up, end as it did. Never returns."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # the judge's end is ours, whatever the supervisor is doing then
     os.close(0)
     os.close(1)
     _, status = os.waitpid(pid, 0)
