@@ -188,7 +188,7 @@ def _run_stdin(program: Program, argument: bytes) -> Answer:
             gc.collect()
         else:
             namespace.clear()
-        _flush(streams[1])
+        _flush_original(streams[1])
     except BaseException as error:
         if status == RETURNED:
             status, code, note = RAISED, 120, describe(error)
@@ -267,11 +267,14 @@ def _flush(stdout: io.TextIOWrapper) -> None:
     current = sys.stdout
     if current is not None and not getattr(current, "closed", False):
         current.flush()
-    if current is not stdout:
-        try:
-            stdout.flush()
-        except ValueError:  # closed, or detached from its buffer
-            pass
+    _flush_original(stdout)
+
+
+def _flush_original(stdout: io.TextIOWrapper) -> None:
+    try:
+        stdout.flush()
+    except ValueError:  # closed, or detached from its buffer
+        pass
 
 
 def _join_threads() -> None:
