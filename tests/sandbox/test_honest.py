@@ -167,3 +167,12 @@ def test_what_one_test_leaves_behind_the_next_does_not_see(bench: Bench, leftove
     seen = bench(program, "leave", "look", "look")
     assert [one.how for one in seen[1:]] == ["ended", "ended"], [one.note for one in seen]
     assert [one.answer for one in seen[1:]] == [clean, clean]
+
+
+@pytest.mark.parametrize("mode", ["stdin", "calls"])
+def test_an_ordinary_program_runs_all_its_tests_in_one_process(bench: Bench, mode: str) -> None:
+    """That is where the speed comes from: a process that is spent after every test would give the same verdicts."""
+    program = "def f(): return 1\nif __name__ == '__main__': print(input())"
+    inputs = ["1"] * 8 if mode == "stdin" else ['[{"args": []}]'] * 8
+    seen = bench(program, *inputs, mode=mode, entry="f" if mode == "calls" else None)
+    assert [one.lives for one in seen] == [True] * 8

@@ -22,7 +22,7 @@ from . import child, group, kernel, walls
 
 CODE_FD = 705
 THREAD_STACK_BYTES = 8 << 20
-_HIGHEST_FD = 1 << 20
+_LOW_FDS = 64  # a cell has about ten, and new ones take the lowest numbers
 END = struct.Struct(
     "<ciddQ"
 )  # b"D" died or b"E" ended | wait status (-1: still running, never started) | user s | system s | KiB
@@ -251,15 +251,15 @@ class _Cell:
             try:
                 for made, number in zip(self.ends, NUMBERS, strict=True):
                     os.dup2(made, number, inheritable=False)
-                os.closerange(3, min(NUMBERS))  # nothing of ours is left but what `NUMBERS` says
-                os.closerange(max(NUMBERS) + 1, _HIGHEST_FD)
+                os.closerange(3, _LOW_FDS)  # nothing of ours is left but what `NUMBERS` says
+                os.close(CODE_FD)
                 walls.set_open_files(self.limits)
                 kernel.prctl(
                     kernel.PR_SET_CHILD_SUBREAPER, 1
                 )  # what a solution leaves behind comes to the child, and shows
                 signal.signal(signal.SIGPIPE, signal.SIG_IGN)
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-                self.program.baseline.take_signals()
+                self.program.baseline.take_process()
                 if not self.alone:
                     os.setsid()
                 child.serve(self.program, self.channels.child)

@@ -460,13 +460,14 @@ class _State:
         self.path, self.meta_path, self.path_hooks = list(sys.path), list(sys.meta_path), list(sys.path_hooks)
         self.hooks = sys.displayhook, sys.excepthook
         self.argv = list(sys.argv)
-        self.limits = [resource.getrlimit(kind) for kind in _LIMITS]
-        self.take_signals()
+        self.take_process()
         self.gc = gc.isenabled(), gc.get_threshold()
         self.interval = sys.getswitchinterval()
         self.modules = set(sys.modules)
 
-    def take_signals(self) -> None:
+    def take_process(self) -> None:
+        """What a new process has set for itself."""
+        self.limits = [resource.getrlimit(kind) for kind in _LIMITS]
         self.handlers = [_signal.getsignal(n) for n in _SIGNALS]
 
     def restore(self) -> bool:
