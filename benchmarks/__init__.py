@@ -1,1 +1,1 @@
-"""Measurements of this project's own speed and memory; each module is one benchmark, `python -m benchmarks.NAME`."""
+"""Measurements of our own speed and memory: each module prints its figures. Nothing here is imported by the library."""

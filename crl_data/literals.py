@@ -24,9 +24,9 @@ def literal(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items()) + "}"
     if isinstance(value, set):
-        return "{" + ", ".join(map(literal, sorted(value, key=repr))) + "}" if value else "set()"
+        return "{" + ", ".join(sorted(map(literal, value))) + "}" if value else "set()"
     if isinstance(value, frozenset):
-        return "frozenset({" + ", ".join(map(literal, sorted(value, key=repr))) + "})" if value else "frozenset()"
+        return "frozenset({" + ", ".join(sorted(map(literal, value))) + "})" if value else "frozenset()"
     raise ValueError(f"a value of type {type(value).__name__} has no literal")
 
 
@@ -39,6 +39,15 @@ def shown(value: Any, most: int = 160) -> str:
     except (ValueError, RecursionError):  # an int with more digits than Python prints
         text = f"a {type(value).__name__}"
     return text if len(text) <= most else text[: most // 2] + " ... " + text[-most // 4 :]
+
+
+def one_line(text: str, most: int = 500) -> str:
+    """Text from elsewhere, fit for a message: one line, no control characters or lone surrogates, never long."""
+    words = " ".join(text[: 4 * most].split())
+    plain = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in words[: most + 1]
+    )
+    return plain if len(plain) <= most else plain[: most - 4] + " ..."
 
 
 def survives_json(value: Any) -> bool:

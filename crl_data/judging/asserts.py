@@ -13,17 +13,27 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 import math
 import operator
+import time
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
+from crl_data.judging.helpers import binds, stars
 from crl_data.literals import shown
+from crl_data.sandbox.runner.values import spread
 
+MAX_SECONDS = 10.0  # of processor time, for the assertions of one test
 MAX_STEPS = 2_000_000
 MAX_ITEMS = 1_000_000
 MAX_BITS = 100_000
+MAX_DIGITS = 10_000
+MAX_FORMAT = 1000
 
 
 class Unsplittable(Exception):
@@ -31,7 +41,7 @@ class Unsplittable(Exception):
 
 
 class TooLong(Exception):
-    """The assertion would take too long to evaluate here. Ours, and no word about the solution."""
+    """The assertion would take too long to evaluate here."""
 
 
 class AssertionFailed(Exception):
@@ -40,7 +50,7 @@ class AssertionFailed(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the entry point: plain arguments, and whether an iterator that it returns is to be drawn out."""
+    """One call of the entry point: plain arguments, and whether the test does no more with the result than to iterate it."""
 
     args: tuple[Any, ...]
     named: Mapping[str, Any]
@@ -51,7 +61,7 @@ class Call:
 class SplitTest:
     """A test taken apart: the calls in the order of their evaluation, and the statements that judge the results.
 
-    `constants` are the values of all expressions that no result goes into, computed once.
+    `constants` are the values of expressions that no result goes into, computed once.
     """
 
     calls: tuple[Call, ...]
@@ -77,7 +87,8 @@ def split(source: str, entry: str | None, setup: str = "") -> SplitTest:
     statements = _plain_statements(ast.parse(source).body)
     finder = _Finder(entry)
     unfolded: list[ast.stmt] = []
-    checkers = {node.name: node for node in ast.parse(setup).body if isinstance(node, ast.FunctionDef)}
+    prepared = ast.parse(setup).body
+    checkers = {node.name: node for node in prepared if isinstance(node, ast.FunctionDef)}
     for statement in statements:
         checker = _called_checker(statement, checkers, entry)
         if checker is None:
@@ -87,17 +98,51 @@ def split(source: str, entry: str | None, setup: str = "") -> SplitTest:
             unfolded += _plain_statements(checker.body)
     if not any(isinstance(statement, ast.Assert) for statement in unfolded):
         raise Unsplittable("it asserts nothing")
+    _refuse_replaced(prepared, unfolded, finder.candidates)
     for statement in unfolded:
         finder.statement(statement)
     if not finder.calls:
         raise Unsplittable("it does not call the code under test")
-    constants = {node: constant(node) for statement in unfolded for node in _closed(statement, finder.numbers)}
+    values = {node: constant(node) for statement in unfolded for node in _closed(statement, finder.numbers)}
+    constants = {node: value for node, value in values.items() if not _makes_iterators(node)}
     return SplitTest(tuple(finder.calls), tuple(unfolded), finder.numbers, constants)
+
+
+def _refuse_replaced(setup: list[ast.stmt], test: list[ast.stmt], entries: set[str]) -> None:
+    """Raise `Unsplittable` where the set-up binds a name anew that the evaluator would take for Python's own."""
+    known = {node.id for statement in test for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    known &= {*_FUNCTIONS, "math"} - entries
+    for statement in setup:
+        if not stars(statement) <= _HARMLESS_STARS and known:
+            raise Unsplittable("its set-up imports names that nobody can list")
+        is_math = isinstance(statement, ast.Import) and any(
+            one.name == "math" == (one.asname or "math") for one in statement.names
+        )
+        for name in sorted(binds(statement) & known - ({"math"} if is_math else set())):
+            raise Unsplittable(f"its set-up binds {name!r} anew")
+
+
+def _makes_iterators(node: ast.expr) -> bool:
+    """Whether the value may hold an iterator, which is good for one use only."""
+    return any(
+        isinstance(inner, ast.GeneratorExp) or (isinstance(inner, ast.Name) and inner.id == "reversed")
+        for inner in ast.walk(node)
+    )
+
+
+def _operands(node: ast.AST) -> Iterable[ast.AST]:
+    """The nodes beneath a node that are evaluated to a value: not the function of a call, and not a message."""
+    if isinstance(node, ast.Assert):
+        return [node.test]
+    if isinstance(node, ast.Call):
+        owner = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        return [*owner, *node.args, *(keyword.value for keyword in node.keywords)]
+    return ast.iter_child_nodes(node)
 
 
 def _closed(node: ast.AST, calls: Mapping[ast.Call, int]) -> Iterator[ast.expr]:
     """The largest expressions beneath a node that no result and no name of the test goes into."""
-    for child in ast.iter_child_nodes(node):
+    for child in _operands(node):
         if isinstance(child, ast.Call) and child in calls:
             continue
         if (
@@ -195,29 +240,60 @@ class _Finder:
 
     def statement(self, node: ast.stmt) -> None:
         if isinstance(node, ast.Assert):
-            self.expression(node.test)
+            self.claim(node.test)
         elif isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             self.expression(node.value)
             name = node.targets[0].id
-            if name in self.candidates or name == self.owner or name in _FUNCTIONS or name == "math":
-                raise Unsplittable(f"it binds {name!r} anew")
-            self.bound.add(name)
+            self.bind(name)
         else:
             raise Unsplittable(f"it has a statement of another kind than assert ({type(node).__name__.lower()})")
+
+    def bind(self, name: str) -> None:
+        if name in self.candidates or name == self.owner or name in _FUNCTIONS or name == "math":
+            raise Unsplittable(f"it binds {name!r} anew")
+        self.bound.add(name)
+
+    def claim(self, node: ast.expr) -> None:
+        """An expression that must be true: Python evaluates all of what `and` joins, or the test fails anyway."""
+        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+            for part in node.values:
+                self.claim(part)
+        elif isinstance(node, ast.Compare):
+            for part in (node.left, *node.comparators):
+                self.expression(part)
+        else:
+            self.expression(node)
+
+    def perhaps(self, nodes: Sequence[ast.expr]) -> None:
+        """Expressions that Python may leave out: a call in them may never happen."""
+        before = len(self.calls)
+        for node in nodes:
+            self.expression(node)
+        if len(self.calls) != before:
+            raise Unsplittable("it may or may not call the code under test")
 
     def expression(self, node: ast.expr, drawn: bool = False) -> None:
         if isinstance(node, ast.Call):
             self.call(node, drawn)
         elif isinstance(node, ast.Name):
-            if node.id not in self.bound and node.id not in _TYPES:
+            if node.id in self.candidates or (node.id not in self.bound and node.id not in _TYPES):
                 raise Unsplittable(f"it uses the name {node.id!r}")
         elif isinstance(node, ast.Attribute):
             if not (isinstance(node.value, ast.Name) and node.value.id == "math" and node.attr in _MATH_CONSTANTS):
                 raise Unsplittable(f"it reads the attribute {node.attr!r}")
-        elif isinstance(
-            node,
-            ast.Compare | ast.BoolOp | ast.BinOp | ast.UnaryOp | ast.IfExp | ast.Subscript | ast.Slice | ast.Starred,
-        ):
+        elif isinstance(node, ast.BoolOp):
+            self.expression(node.values[0])
+            self.perhaps(node.values[1:])
+        elif isinstance(node, ast.Compare):
+            self.expression(node.left)
+            self.expression(node.comparators[0])
+            self.perhaps(node.comparators[1:])
+        elif isinstance(node, ast.IfExp):
+            self.expression(node.test)
+            self.perhaps([node.body, node.orelse])
+        elif isinstance(node, ast.Starred):
+            self.expression(node.value, drawn=True)
+        elif isinstance(node, ast.BinOp | ast.UnaryOp | ast.Subscript | ast.Slice):
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.expr):
                     self.expression(child)
@@ -242,7 +318,7 @@ class _Finder:
                 raise Unsplittable("it has a comprehension over more than a name")
             self.expression(part.iter, drawn=position == 0)
             inside = len(self.calls) if position == 0 else inside
-            self.bound.add(part.target.id)
+            self.bind(part.target.id)
             for condition in part.ifs:
                 self.expression(condition)
         self.expression(node.elt)
@@ -257,13 +333,13 @@ class _Finder:
                 keyword.arg is None for keyword in node.keywords
             ):
                 raise Unsplittable("it unpacks arguments")
-            args = tuple(constant(argument) for argument in node.args)
-            named = {keyword.arg: constant(keyword.value) for keyword in node.keywords if keyword.arg is not None}
+            args = tuple(self.argument(argument) for argument in node.args)
+            named = {keyword.arg: self.argument(keyword.value) for keyword in node.keywords if keyword.arg is not None}
             self.calls.append(Call(args, named, drawn))
             return
-        draws = False
+        draws = False  # of `max(f(1))` the items are compared, of `max(f(1), f(2))` the results
         if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS and node.func.id not in self.bound:
-            draws = node.func.id in _DRAWING
+            draws = node.func.id in _DRAWING and (len(node.args) == 1 or node.func.id not in ("max", "min"))
         elif (
             isinstance(node.func, ast.Attribute)
             and isinstance(node.func.value, ast.Name)
@@ -275,12 +351,22 @@ class _Finder:
             self.expression(node.func.value)
         else:
             raise Unsplittable(f"it calls {ast.unparse(node.func)[:60]}")
-        for argument in node.args:
-            self.expression(argument, drawn=draws)
+        for place, argument in enumerate(node.args):
+            self.expression(argument, drawn=draws and place == 0)
         for keyword in node.keywords:
             if keyword.arg not in _KEYWORDS:
                 raise Unsplittable(f"it passes the argument {keyword.arg!r}")
             self.expression(keyword.value)
+
+    def argument(self, node: ast.expr) -> Any:
+        """The value of an argument; what the solution could change in one place must not stand in another as well."""
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and inner.id in (self.candidates or {self.owner}):
+                raise Unsplittable("it calls the code under test for an argument")
+        value = constant(node)
+        if not isinstance(node, ast.Constant) and _has_aliases(value, set()):
+            raise Unsplittable("it passes one object in two places")
+        return value
 
     def is_entry(self, function: ast.expr) -> bool:
         if not self.owner:
@@ -294,6 +380,19 @@ class _Finder:
             and not function.value.args
             and not function.value.keywords
         )
+
+
+def _has_aliases(value: Any, seen: set[int]) -> bool:
+    """Whether a value holds a list, set or dictionary twice."""
+    if isinstance(value, list | dict | set | bytearray):
+        if id(value) in seen:
+            return True
+        seen.add(id(value))
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return False
+    return any(_has_aliases(item, seen) for item in value)
 
 
 def constant(node: ast.expr) -> Any:
@@ -314,6 +413,23 @@ def constant(node: ast.expr) -> Any:
 # --- evaluating -------------------------------------------------------------------------------------------------------
 
 
+class _Budget:
+    """What the evaluation of one test may still take."""
+
+    def __init__(self) -> None:
+        self.steps = MAX_STEPS
+        self.until = time.thread_time() + MAX_SECONDS
+
+    def step(self) -> None:
+        self.steps -= 1
+        if self.steps < 0:
+            raise TooLong(f"its evaluation takes more than {MAX_STEPS:,} steps")
+
+    def look(self) -> None:
+        if time.thread_time() > self.until:
+            raise TooLong(f"its evaluation takes more than {MAX_SECONDS:.0f} s")
+
+
 class _Evaluator:
     def __init__(
         self, numbers: Mapping[ast.Call, int], results: Sequence[Any], constants: Mapping[ast.expr, Any]
@@ -321,40 +437,34 @@ class _Evaluator:
         self.numbers = numbers
         self.results = results
         self.constants = constants
-        self.names: dict[str, Any] = dict(_TYPES)
-        self.steps = 0
+        self.names: ChainMap[str, Any] = ChainMap({}, _TYPES)
+        self.budget = _Budget()
 
     def execute(self, statement: ast.stmt) -> None:
         if isinstance(statement, ast.Assert):
-            if not self.value(statement.test):
-                raise AssertionFailed(self.explain(statement.test))
+            self.claim(statement.test)
         else:
             assert isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
             self.names[statement.targets[0].id] = self.value(statement.value)
 
-    def explain(self, test: ast.expr) -> str:
-        """What was compared with what, for the reason of a failure."""
-        if isinstance(test, ast.Compare) and len(test.ops) == 1:
-            try:
-                left, right = self.value(test.left), self.value(test.comparators[0])
-            except Exception:
-                return ast.unparse(test)[:200]
-            if any(node in self.numbers for node in ast.walk(test.comparators[0]) if isinstance(node, ast.Call)):
-                left, right = right, left
-            word = (
-                ""
-                if isinstance(test.ops[0], ast.Eq)
-                else {v: k for k, v in _OPERATOR_WORDS.items()}.get(type(test.ops[0]), "") + " "
-            )
-            return f"expected {word}{shown(right)}, got {shown(left)}"
-        return f"{ast.unparse(test)[:200]} does not hold"
+    def claim(self, test: ast.expr) -> None:
+        """Raise `AssertionFailed` where the test of an assertion does not hold."""
+        if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+            if not self.value(test):
+                raise AssertionFailed(f"{ast.unparse(test)[:200]} does not hold")
+            return
+        left, right = self.value(test.left), self.value(test.comparators[0])
+        if self.holds(test.ops[0], left, right):
+            return
+        swapped = any(node in self.numbers for node in ast.walk(test.comparators[0]) if isinstance(node, ast.Call))
+        word = _WORDS[type(test.ops[0])][swapped]
+        expected, got = (left, right) if swapped else (right, left)
+        raise AssertionFailed(f"expected {word}{shown(expected)}, got {shown(got)}")
 
     def value(self, node: ast.expr) -> Any:
         if node in self.constants:
             return self.constants[node]
-        self.steps += 1
-        if self.steps > MAX_STEPS:
-            raise TooLong(f"its evaluation takes more than {MAX_STEPS:,} steps")
+        self.budget.step()
         return _EVALUATE[type(node)](self, node)
 
     def constant(self, node: ast.Constant) -> Any:
@@ -373,32 +483,38 @@ class _Evaluator:
         return tuple(self.elements(node.elts))
 
     def set_(self, node: ast.Set) -> Any:
-        return set(self.elements(node.elts))
+        return _set_of(set)(self.elements(node.elts))
 
-    def elements(self, nodes: list[ast.expr]) -> Iterator[Any]:
+    def elements(self, nodes: list[ast.expr], bounded: bool = False) -> Iterator[Any]:
         for node in nodes:
             if isinstance(node, ast.Starred):
-                yield from self.value(node.value)
+                yield from self.bounded(node.value)
             else:
-                yield self.value(node)
+                yield self.bounded(node) if bounded else self.value(node)
 
     def dict_(self, node: ast.Dict) -> Any:
-        return {
-            self.value(key): self.value(value)
+        return _dict(
+            (self.value(key), self.value(value))
             for key, value in zip(node.keys, node.values, strict=True)
             if key is not None
-        }
+        )
 
     def compare(self, node: ast.Compare) -> Any:
         left = self.value(node.left)
         outcome: Any = True
         for kind, right_node in zip(node.ops, node.comparators, strict=True):
             right = self.value(right_node)
-            outcome = _COMPARE[type(kind)](left, right)
+            outcome = self.holds(kind, left, right)
             if not outcome:
                 return outcome
             left = right
         return outcome
+
+    def holds(self, kind: ast.cmpop, left: Any, right: Any) -> Any:
+        self.budget.look()
+        if isinstance(kind, ast.In | ast.NotIn) and type(left) not in (int, bool):
+            _refuse_long(right)
+        return _COMPARE[type(kind)](left, right)
 
     def bool_op(self, node: ast.BoolOp) -> Any:
         stop = isinstance(node.op, ast.Or)
@@ -412,6 +528,8 @@ class _Evaluator:
     def bin_op(self, node: ast.BinOp) -> Any:
         left, right = self.value(node.left), self.value(node.right)
         _bound(type(node.op), left, right)
+        if isinstance(left, _VIEWS) or isinstance(right, _VIEWS):
+            left, right = _members(left), _members(right)
         return _BINARY[type(node.op)](left, right)
 
     def unary_op(self, node: ast.UnaryOp) -> Any:
@@ -430,6 +548,8 @@ class _Evaluator:
         number = self.numbers.get(node)
         if number is not None:
             return self.results[number]
+        self.budget.look()
+        owner: Any = None
         if isinstance(node.func, ast.Name):
             function = _FUNCTIONS[node.func.id]
         elif (
@@ -437,42 +557,47 @@ class _Evaluator:
             and isinstance(node.func.value, ast.Name)
             and node.func.value.id == "math"
         ):
-            function = getattr(math, node.func.attr)
+            function = _MATH_FUNCTIONS[node.func.attr]
         else:
             assert isinstance(node.func, ast.Attribute)
-            owner = self.value(node.func.value)
+            owner = self.bounded(node.func.value)
             if type(owner) not in _METHODS[node.func.attr]:
                 raise AttributeError(f"{type(owner).__name__!r} object has no attribute {node.func.attr!r}")
             function = getattr(owner, node.func.attr)
-        named = {keyword.arg: self.value(keyword.value) for keyword in node.keywords if keyword.arg is not None}
-        return function(*(self.bounded(argument) for argument in node.args), **named)
+        args = list(self.elements(node.args, bounded=True))
+        if isinstance(owner, set | frozenset | _VIEWS):
+            args = [_members(argument) for argument in args]
+        return function(
+            *args, **{keyword.arg: self.value(keyword.value) for keyword in node.keywords if keyword.arg is not None}
+        )
 
     def bounded(self, node: ast.expr) -> Any:
+        """A value that may be walked over from end to end."""
         value = self.value(node)
-        if isinstance(value, range) and len(value) > MAX_ITEMS:
-            raise TooLong("it walks over too many items")
+        _refuse_long(value)
         return value
 
     def comprehension(self, node: ast.GeneratorExp | ast.ListComp | ast.SetComp) -> Any:
-        items = list(self.generated(node.elt, node.generators))
-        return (
-            iter(items)
-            if isinstance(node, ast.GeneratorExp)
-            else items
-            if isinstance(node, ast.ListComp)
-            else set(items)
-        )
+        inner = copy.copy(self)
+        inner.names = self.names.new_child()
+        items = inner.generated(node.elt, node.generators, iter(self.value(node.generators[0].iter)))
+        if isinstance(node, ast.GeneratorExp):
+            return items
+        return list(items) if isinstance(node, ast.ListComp) else _set_of(set)(items)
 
-    def generated(self, element: ast.expr, parts: list[ast.comprehension]) -> Iterator[Any]:
-        if not parts:
-            yield self.value(element)
-            return
+    def generated(self, element: ast.expr, parts: list[ast.comprehension], items: Iterator[Any]) -> Iterator[Any]:
         target = parts[0].target
         assert isinstance(target, ast.Name)
-        for item in self.value(parts[0].iter):
+        for item in items:
+            self.budget.step()
+            self.budget.look()
             self.names[target.id] = item
-            if all(self.value(condition) for condition in parts[0].ifs):
-                yield from self.generated(element, parts[1:])
+            if not all(self.value(condition) for condition in parts[0].ifs):
+                continue
+            if len(parts) == 1:
+                yield self.value(element)
+            else:
+                yield from self.generated(element, parts[1:], iter(self.value(parts[1].iter)))
 
 
 _EVALUATE: dict[type[ast.expr], Callable[[_Evaluator, Any], Any]] = {
@@ -495,16 +620,17 @@ _EVALUATE: dict[type[ast.expr], Callable[[_Evaluator, Any], Any]] = {
     ast.ListComp: _Evaluator.comprehension,
     ast.SetComp: _Evaluator.comprehension,
 }
-_OPERATOR_WORDS: dict[str, type[ast.cmpop]] = {
-    "other than": ast.NotEq,
-    "less than": ast.Lt,
-    "at most": ast.LtE,
-    "more than": ast.Gt,
-    "at least": ast.GtE,
-    "a container that has": ast.In,
-    "a container without": ast.NotIn,
-    "the object": ast.Is,
-    "another object than": ast.IsNot,
+_WORDS: dict[type[ast.cmpop], tuple[str, str]] = {  # where the result stands on the left, and on the right
+    ast.Eq: ("", ""),
+    ast.NotEq: ("other than ", "other than "),
+    ast.Lt: ("less than ", "more than "),
+    ast.LtE: ("at most ", "at least "),
+    ast.Gt: ("more than ", "less than "),
+    ast.GtE: ("at least ", "at most "),
+    ast.In: ("one in ", "a container that has "),
+    ast.NotIn: ("none in ", "a container without "),
+    ast.Is: ("the object ", "the object "),
+    ast.IsNot: ("another object than ", "another object than "),
 }
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
@@ -542,23 +668,129 @@ _UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
 
 def _bound(kind: type[ast.operator], left: Any, right: Any) -> None:
     """Refuse arithmetic whose result would not fit: a test must not make its judge compute for hours."""
-    if (
-        kind is ast.Pow
-        and isinstance(left, int)
-        and isinstance(right, int)
-        and left.bit_length() * abs(right) > MAX_BITS
-    ):
-        raise TooLong("it raises to too high a power")
+    if kind is ast.Pow and isinstance(left, int | Fraction) and isinstance(right, int | Fraction):
+        bits = _bits(left)
+        if bits > 1 and (right > 0 or isinstance(left, Fraction)) and bits * abs(right) > MAX_BITS:
+            raise TooLong("it raises to too high a power")
     if kind is ast.LShift and isinstance(right, int) and right > MAX_BITS:
         raise TooLong("it shifts too far")
-    if kind is ast.Mod and isinstance(left, str | bytes):
-        raise TooLong("it formats text")
+    if kind is ast.Mod and isinstance(left, str | bytes | bytearray):
+        _bound_format(left, right)
     if kind is ast.Mult:
         for one, other in ((left, right), (right, left)):
-            if isinstance(one, str | bytes | list | tuple) and isinstance(other, int) and len(one) * other > MAX_ITEMS:
+            if (
+                isinstance(one, str | bytes | bytearray | list | tuple)
+                and isinstance(other, int)
+                and other > 1
+                and len(one) * other > MAX_ITEMS
+            ):
                 raise TooLong("it repeats a sequence too often")
 
 
+def _bits(number: int | Fraction) -> int:
+    if isinstance(number, Fraction):
+        return number.numerator.bit_length() + number.denominator.bit_length()
+    return number.bit_length()
+
+
+def _bound_format(form: str | bytes | bytearray, inserted: Any) -> None:
+    """Refuse text that is formatted to more than it shows: wide fields, and values that could go in often."""
+    text = form if isinstance(form, str) else form.decode("latin-1")
+    if "%" not in text:
+        return
+    digits = "".join(letter if letter in "0123456789" else " " for letter in text[:MAX_FORMAT]).split()
+    if len(text) >= MAX_FORMAT or "*" in text or isinstance(inserted, dict) or any(len(run) > 4 for run in digits):
+        raise TooLong("it formats text")
+    for item in inserted if isinstance(inserted, tuple) else (inserted,):
+        _refuse_huge(item)
+
+
+def _refuse_long(value: Any) -> None:
+    if isinstance(value, range) and value[MAX_ITEMS:]:
+        raise TooLong("it walks over too many items")
+
+
+def _refuse_huge(value: Any) -> None:
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > MAX_DIGITS:
+        raise TooLong("it makes a whole number of too many digits")
+
+
+# --- functions that could compute for too long, as their careful selves -----------------------------------------------
+
+
+def _whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`int`, `math.floor` and the like: a short decimal may be a long whole number."""
+
+    def careful(*args: Any) -> Any:
+        if args:
+            _refuse_huge(args[0])
+        return function(*args)
+
+    return careful
+
+
+def _round(*args: Any, **named: Any) -> Any:
+    digits = [*args[1:], *named.values()]
+    if args and not isinstance(args[0], float):
+        _refuse_huge(args[0])
+        if digits and isinstance(digits[0], int) and abs(digits[0]) > MAX_DIGITS:
+            raise TooLong("it rounds to too many digits")
+    return round(*args, **named)
+
+
+def _bytes(*args: Any) -> Any:
+    if len(args) == 1 and isinstance(args[0], int) and args[0] > MAX_ITEMS:
+        raise TooLong("it makes too many bytes")
+    return bytes(*args)
+
+
+def _sum(*args: Any, **named: Any) -> Any:
+    """`sum`, with lists joined in one go, as many additions would copy the same items over and over."""
+    start = args[1] if len(args) == 2 else named.get("start", 0)
+    if len(args) not in (1, 2) or type(start) not in (int, list, tuple):
+        return sum(*args, **named)
+    items = list(args[0])
+    if type(start) is int:
+        if sum(_bits(item) for item in items if isinstance(item, Fraction)) > MAX_BITS:
+            raise TooLong("it adds too many fractions")
+        return sum(items, *args[1:], **named)
+    joined = list(start)
+    for item in items:
+        if type(item) is not type(start):
+            raise TypeError(f"can only concatenate {type(start).__name__} (not {type(item).__name__!r})")
+        joined += item
+    return type(start)(joined)
+
+
+def _set_of(kind: type) -> Callable[..., Any]:
+    def careful(*args: Any) -> Any:
+        return kind(*map(_members, args))
+
+    return careful
+
+
+def _members(items: Any) -> Any:
+    """Items that become members of a set, or are looked up in one. Raises `Malformed` where they share their hashes."""
+    if isinstance(items, set | frozenset | dict):
+        return items
+    members = list(items)
+    spread(members)
+    return items if isinstance(items, _VIEWS) else members
+
+
+def _dict(*args: Any, **named: Any) -> Any:
+    if len(args) == 1 and not isinstance(args[0], dict):
+        pairs = [tuple(pair) for pair in args[0]]
+        spread([pair[0] for pair in pairs if pair])
+        return dict(pairs, **named)
+    return dict(*args, **named)
+
+
+_VIEWS: tuple[type, ...] = (type({}.keys()), type({}.items()))
+_HARMLESS_STARS = frozenset(
+    {"math", "typing", "collections", "itertools", "functools", "heapq", "bisect", "string", "random", "re", "datetime"}
+    | {"decimal", "fractions", "copy", "statistics", "json", "sys", "time"}
+)
 _TYPES: dict[str, Any] = {
     kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, set, frozenset, dict)
 }
@@ -578,18 +810,24 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
             range,
             repr,
             reversed,
-            round,
             sorted,
-            sum,
             type,
         )
     },
+    "bytes": _bytes,
+    "dict": _dict,
+    "frozenset": _set_of(frozenset),
+    "int": _whole(int),
+    "round": _round,
+    "set": _set_of(set),
+    "sum": _sum,
 }
 _DRAWING = frozenset({"list", "tuple", "set", "frozenset", "sorted", "sum", "max", "min", "all", "any", "dict"})
 _KEYWORDS = frozenset({"rel_tol", "abs_tol", "reverse", "key", "default", "start", "ndigits"}) - {"key"}
 _MATH_CONSTANTS = frozenset({"pi", "e", "tau", "inf", "nan"})
-_MATH_FUNCTIONS = frozenset(
-    {
+_MATH_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    name: _whole(getattr(math, name)) if name in ("floor", "ceil", "trunc") else getattr(math, name)
+    for name in (
         "isclose",
         "isnan",
         "isinf",
@@ -608,8 +846,9 @@ _MATH_FUNCTIONS = frozenset(
         "tan",
         "gcd",
         "hypot",
-    }
-)
+    )
+}
+_TEXTS = (str, bytes, bytearray)
 _METHODS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(
         (
@@ -626,9 +865,10 @@ _METHODS: dict[str, tuple[type, ...]] = {
             "isalpha",
             "title",
         ),
-        (str,),
+        _TEXTS,
     ),
-    **dict.fromkeys(("count", "index"), (str, list, tuple, range)),
+    **dict.fromkeys(("count", "index"), (*_TEXTS, list, tuple, range)),
     **dict.fromkeys(("keys", "values", "items", "get"), (dict,)),
-    **dict.fromkeys(("issubset", "issuperset", "isdisjoint", "union", "intersection"), (set, frozenset)),
+    **dict.fromkeys(("issubset", "issuperset", "union", "intersection"), (set, frozenset)),
+    "isdisjoint": (set, frozenset, *_VIEWS),
 }

@@ -8,12 +8,12 @@ from typing import Any
 
 from crl_data.sandbox.runner import values
 
-HOSTILE = (values.Malformed, ValueError, TypeError, KeyError, OverflowError, RecursionError, ArithmeticError)
+HOSTILE = (values.Malformed, ValueError, TypeError, LookupError, RecursionError, ArithmeticError)
 """What reading an answer can raise, where the answer is none."""
 
 
 def pack(args: Sequence[Any], named: Mapping[str, Any] | None = None, iterate: bool = False) -> dict[str, Any]:
-    """One call. With `iterate`, an iterator that is returned is drawn out. Raises `values.CannotCross`."""
+    """One call. With `iterate`, a returned value without a plain form is drawn out. Raises `values.CannotCross`."""
     call: dict[str, Any] = {"args": [values.pack(argument) for argument in args]}
     if named:
         call["named"] = {name: values.pack(argument) for name, argument in named.items()}

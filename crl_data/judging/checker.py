@@ -1,7 +1,8 @@
 """Checkers that a problem brings as Python source: run in a sandbox of their own, away from the solution.
 
 A checker defines `check(input, expected, output) -> bool`. One that raises, times out or returns something else is a
-fault of ours and not of the solution.
+fault of ours, and not of the solution; but where it judges the expected output itself, what made it raise is the
+solution's output, and a wrong one: `int(output)` of what is no number.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ class CheckerFailed(Exception):
     """The checker did not say True or False; the text says what it did."""
 
 
+class _NoAnswer(CheckerFailed):
+    """It came to its end without saying True or False: it raised, or returned something else."""
+
+
 class Checker:
     """The checker of one problem, in a runner that runs nothing else."""
 
@@ -34,6 +39,13 @@ class Checker:
             text = output.decode()
         except UnicodeDecodeError:
             return False
+        try:
+            return self._ask(test, text)
+        except _NoAnswer:
+            self._ask(test, test.expected)
+            return False
+
+    def _ask(self, test: Test, text: str) -> bool:
         if self._session is None:
             opened = self._runner().open(self._program, LIMITS)
             if isinstance(opened, str):
@@ -49,5 +61,5 @@ class Checker:
             raise CheckerFailed("not an answer") from None
         value = result.get("value")
         if value is not True and value is not False:
-            raise CheckerFailed(str(result)[:300])
+            raise _NoAnswer(str(result.get("note") or result)[:300])
         return value

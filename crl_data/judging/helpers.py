@@ -54,7 +54,7 @@ def definitions(source: str, wanted: set[str], without: str) -> str:
         return ""
     by_name: dict[str, list[int]] = {}
     for place, statement in enumerate(tree.body):
-        for name in _binds(statement):
+        for name in binds(statement):
             by_name.setdefault(name, []).append(place)
     kept: set[int] = set()
     waiting = [name for name in wanted if name in by_name]
@@ -68,17 +68,31 @@ def definitions(source: str, wanted: set[str], without: str) -> str:
             if place not in kept:
                 kept.add(place)
                 waiting += free_names(ast.unparse(tree.body[place]))
-    stars = {
-        place
-        for place, statement in enumerate(tree.body)
-        if isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
+    kept |= {place for place, statement in enumerate(tree.body) if stars(statement)}
+    return "\n".join(ast.unparse(tree.body[place]) for place in sorted(kept)) + "\n"
+
+
+def binds(statement: ast.stmt) -> set[str]:
+    """The names that a top-level statement binds, in its branches too, but not within functions and classes."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        else:
+            waiting += ast.iter_child_nodes(node)
+    return found - {"*"}
+
+
+def stars(statement: ast.stmt) -> set[str]:
+    """The modules of which a top-level statement imports every name."""
+    return {
+        node.module or "."
+        for node in ast.walk(statement)
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
     }
-    return "\n".join(ast.unparse(tree.body[place]) for place in sorted(kept | stars)) + "\n"
-
-
-def _binds(statement: ast.stmt) -> set[str]:
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {statement.name}
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}

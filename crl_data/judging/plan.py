@@ -12,7 +12,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crl_data import compare
@@ -21,7 +21,7 @@ from crl_data.judging import asserts, calls
 from crl_data.judging.checker import Checker, CheckerFailed
 from crl_data.judging.evidence import Graded
 from crl_data.judging.helpers import helpers_of
-from crl_data.literals import shown
+from crl_data.literals import one_line, shown
 from crl_data.problems import fault_of, is_source
 from crl_data.sandbox import Observation, Program
 from crl_data.sandbox.client import Input
@@ -63,6 +63,10 @@ class Plan:
 
     def grade(self, test: int, seen: Observation, checker: Checker | None = None) -> Graded:
         """What an observation of a test is worth."""
+        graded = self._grade(test, seen, checker)
+        return replace(graded, detail=one_line(graded.detail))  # some of it is the solution's own words
+
+    def _grade(self, test: int, seen: Observation, checker: Checker | None) -> Graded:
         if seen.how != "ended":
             outcome = _OUTCOMES[seen.how]
             if self.mode == "beside" and seen.how == "raised" and seen.note.startswith("AssertionError"):
@@ -114,17 +118,21 @@ class Plan:
             self.splits[test].check(results)
         except asserts.AssertionFailed as error:
             return Graded(Outcome.WRONG_ANSWER, str(error), seen)
-        except asserts.TooLong as error:
-            return Graded(Outcome.JUDGE_ERROR, f"the assertion cannot be evaluated outside: {error}", seen)
+        except (asserts.TooLong, RecursionError) as error:  # the results of a right solution are not like that
+            outcome = Outcome.JUDGE_ERROR if self.problem.reference is None else Outcome.WRONG_ANSWER
+            return Graded(outcome, f"the assertion cannot be evaluated outside: {error}", seen)
         except Exception as error:  # the operator of the assertion does not take what came
-            return Graded(Outcome.WRONG_ANSWER, f"{type(error).__name__}: {error}"[:300], seen)
+            return Graded(Outcome.WRONG_ANSWER, f"{type(error).__name__}: {error}", seen)
         return Graded(Outcome.PASSED, "", seen)
 
     def _grade_value(self, test: int, results: list[Any], seen: Observation) -> Graded:
         if len(results) != 1:
             return Graded(Outcome.RUNTIME_ERROR, "other than one answer to one call", seen)
-        if compare.same_value(self.expected[test], results[0]):
-            return Graded(Outcome.PASSED, "", seen)
+        try:
+            if compare.same_value(self.expected[test], results[0]):
+                return Graded(Outcome.PASSED, "", seen)
+        except Exception as error:  # none is known; whatever a solution returns, the judge goes on
+            return Graded(Outcome.WRONG_ANSWER, f"{type(error).__name__}: {error}", seen)
         return Graded(
             Outcome.WRONG_ANSWER, f"expected {_shown(self.problem.tests[test].expected)}, got {shown(results[0])}", seen
         )
@@ -134,12 +142,12 @@ def _failed_call(result: dict[str, Any], seen: Observation) -> Graded:
     if "cannot" in result:
         return Graded(Outcome.RUNTIME_ERROR, f"returned {str(result['cannot'])[:300]}, which has no plain form", seen)
     outcome = Outcome.MEMORY_LIMIT if result.get("raised") == "MemoryError" else Outcome.RUNTIME_ERROR
-    return Graded(outcome, str(result.get("note", "an exception"))[:500], seen)
+    return Graded(outcome, str(result.get("note", "an exception")), seen)
 
 
 def _shown(text: str, most: int = 160) -> str:
     """A text on one line, in quotes where that makes it plainer, cut in the middle where it is long."""
-    shown = repr(text) if "\n" in text or text != text.strip() or not text else text
+    shown = text if text.isprintable() and text and text == text.strip() else repr(text)
     return shown if len(shown) <= most else shown[: most // 2] + " ... " + shown[-most // 4 :]
 
 
@@ -167,6 +175,8 @@ def _plan_stdin(problem: Problem) -> Plan:
     rule = None if is_source(problem.checker) else compare.output_rule(problem.checker)
     try:
         inputs = tuple(Input(test.input.encode(), _seed(problem, place)) for place, test in enumerate(problem.tests))
+        for test in problem.tests:
+            test.expected.encode()
     except UnicodeEncodeError as error:
         raise InputError(f"problem {problem.id}: tests: expected text, got a lone surrogate ({error.reason})") from None
     return Plan(problem, "stdin", None, "", inputs, tamper_proof=True, rule=rule)
@@ -196,7 +206,7 @@ def _plan_assert(problem: Problem, beside: bool) -> Plan:
             splits = tuple(asserts.split(test.input, entry, setup) for test in problem.tests)
             inputs = tuple(_called(problem, place, one.calls) for place, one in enumerate(splits))
             return Plan(problem, "calls", entry, "", inputs, tamper_proof=True, splits=splits)
-        except (asserts.Unsplittable, values.CannotCross):
+        except (asserts.Unsplittable, values.CannotCross, RecursionError):
             pass
     tests = [test.input for test in problem.tests]
     helpers = helpers_of(tests, setup, problem.entry_point, (problem.reference, problem.starter_code))

@@ -1,0 +1,54 @@
+# Everything a newcomer, a developer and CI type. The first two need nothing but Python 3.11 or newer:
+#   make demo    the main job on the problems that ship with the project
+#   make test    what the tests need, and all of them
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check -q
+
+.PHONY: demo test test-slow lint types wheel bench clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed
+	$(BIN)/crl-data build recipes/demo.yaml --out build/demo
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+wheel: $(VENV)/.installed  # built, installed into an empty environment, and asked for help from elsewhere
+	rm -rf dist build/wheel-venv
+	$(PIP) wheel --no-deps --wheel-dir dist .
+	$(PYTHON) -m venv build/wheel-venv
+	build/wheel-venv/bin/pip --disable-pip-version-check -q install dist/*.whl
+	cd / && $(CURDIR)/build/wheel-venv/bin/crl-data --help
+
+bench: $(VENV)/.installed-dev  # figures, and no test of them
+	$(BIN)/python -m benchmarks.judge_speed
+	$(BIN)/python -m benchmarks.build_memory
+
+clean:
+	rm -rf build dist $(VENV)
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml $(VENV)/bin/python
+	$(PIP) install -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
+	$(PIP) install -e ".[dev]"
+	@touch $@
