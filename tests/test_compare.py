@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 
 import pytest
 from hypothesis import given
@@ -84,11 +85,18 @@ def test_output_that_is_not_utf8_is_another() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["floats:", "floats:x", "floats:-1", "floats:inf", "floats:nan", "floats", "EXACT", "lines"]
+    "name", ["", "floats:", "floats:x", "floats:-1", "floats:inf", "floats:nan", "floats", "EXACT", "lines"]
 )
 def test_a_name_that_is_no_rule_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"one of|floats:EPS"):
         output_rule(name)
+
+
+@pytest.mark.parametrize("got", [b"1" * 200_000 + b"x", b"1" * 10_000_000, b"." * 1_000_000, b"1." + b"0" * 1_000_000])
+def test_what_looks_like_a_number_for_long_is_read_in_little_time(got: bytes) -> None:
+    start = time.process_time()
+    assert not output_rule(None)(b"1.5", got)
+    assert time.process_time() - start < 2
 
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
@@ -155,6 +163,7 @@ DIFFERENT_VALUES = [
     (None, False),
     ([None], []),
     (1.0, 10**400),
+    ({"1": 2}, {10**5000: 2}),
 ]
 
 

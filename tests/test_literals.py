@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_data.literals import literal, shown, survives_json
+from crl_data.literals import literal, one_line, shown, survives_json
 
 ATOMS = (
     st.none()
@@ -129,6 +129,20 @@ def test_what_is_short_is_shown_as_it_is_written() -> None:
 def test_what_is_shown_is_one_line_and_never_long(value: object, most: int) -> None:
     text = shown(value, most)
     assert len(text) <= most and len(text.splitlines()) == 1
+
+
+@given(st.text(st.characters()), st.integers(10, 100))
+def test_text_from_elsewhere_is_made_one_line_that_can_be_printed(text: str, most: int) -> None:
+    line = one_line(text, most)
+    assert line.isprintable() and len(line) <= most
+    assert len(line.encode().decode().splitlines()) <= 1
+
+
+def test_text_that_is_one_line_stays_as_it_is() -> None:
+    for text in ("", "a b", "ValueError: 'é' (line 3)", "漢字"):
+        assert one_line(text) == text
+    assert one_line("\x1b[31mevil\n<script>\ud800\0") == "\\x1b[31mevil <script>\\ud800\\x00"
+    assert one_line("x" * 10_000_000, 20) == "x" * 16 + " ..."
 
 
 def test_the_ends_of_what_is_cut_are_shown() -> None:

@@ -565,7 +565,7 @@ class _Evaluator:
                 raise AttributeError(f"{type(owner).__name__!r} object has no attribute {node.func.attr!r}")
             function = getattr(owner, node.func.attr)
         args = list(self.elements(node.args, bounded=True))
-        if isinstance(owner, set | frozenset | _VIEWS):
+        if isinstance(owner, (set, frozenset, *_VIEWS)):
             args = [_members(argument) for argument in args]
         return function(
             *args, **{keyword.arg: self.value(keyword.value) for keyword in node.keywords if keyword.arg is not None}
@@ -670,7 +670,7 @@ def _bound(kind: type[ast.operator], left: Any, right: Any) -> None:
     """Refuse arithmetic whose result would not fit: a test must not make its judge compute for hours."""
     if kind is ast.Pow and isinstance(left, int | Fraction) and isinstance(right, int | Fraction):
         bits = _bits(left)
-        if bits > 1 and (right > 0 or isinstance(left, Fraction)) and bits * abs(right) > MAX_BITS:
+        if bits > 1 and (right > 0 or isinstance(left, Fraction)) and bits * abs(right.numerator) > MAX_BITS:
             raise TooLong("it raises to too high a power")
     if kind is ast.LShift and isinstance(right, int) and right > MAX_BITS:
         raise TooLong("it shifts too far")

@@ -55,6 +55,9 @@ def test_counts_are_those_of_the_tests_whatever_differs(runs: list[list[Outcome]
     assert whole.n_tests == len(runs[0]) and whole.n_passed == always
     assert sum(differing) <= whole.n_inconclusive
     assert whole.n_passed + whole.n_inconclusive <= whole.n_tests
+    assert [outcome is Outcome.NOT_RUN for outcome in whole.outcomes] == [
+        differs or outcome is Outcome.NOT_RUN for differs, outcome in zip(differing, runs[0], strict=True)
+    ]
     if any(differing):
         assert whole.verdict is None and whole.pass_rate is None
 
@@ -75,9 +78,9 @@ def test_the_reason_names_the_first_test_that_differs_and_how_often_it_was_run()
     whole = merged([judgement(P, P, W), judgement(P, W, P), judgement(P, T, W)])
     assert (
         whole.reason
-        == "not the same every time: test 2 was passed, wrong_answer, timeout in 3 runs, and 1 others differ"
+        == "not the same every time: 3 runs of test 2 differ: passed, wrong answer, timeout; so do those of 1 other test"
     )
-    assert "differ" not in merged([judgement(P, W), judgement(P, P)]).reason
+    assert "other test" not in merged([judgement(P, W), judgement(P, P)]).reason
 
 
 def test_a_test_that_differs_and_was_undecided_is_counted_once() -> None:

@@ -263,7 +263,10 @@ def spread(members: Collection[Any]) -> None:
 def _build_int(text: Any) -> int:
     if type(text) is not str or len(text) > MAX_BITS // 4 + 3 or not text.lstrip("-").startswith("0x"):
         raise Malformed("not a hexadecimal integer")
-    return int(text, 16)
+    value = int(text, 16)
+    if value.bit_length() > MAX_BITS:
+        raise Malformed("an integer of too many bits")
+    return value
 
 
 def _build_set(members: list[Any]) -> set[Any]:

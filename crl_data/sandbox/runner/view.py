@@ -117,7 +117,7 @@ def build(libraries: list[str], scratch_mb: int, owner: int, group: int) -> int:
         "tmpfs",
         _STAGE + BOX,
         "tmpfs",
-        kernel.MS_NOSUID | kernel.MS_NODEV,
+        kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOATIME,
         f"size={scratch_mb}m,nr_inodes=16384,mode=755",
     )
     make_box(_STAGE + BOX, owner, group)
