@@ -7,9 +7,12 @@ forks the children that do, and tells the supervisor how each of them ended, as 
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # `signal` without its enumerations, which are dear in a child
+import array  # noqa: F401, `socket.recv_fds` imports it, and would do so in every cell
 import fcntl
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -205,7 +208,9 @@ def _read_order() -> tuple[dict[str, Any], bytes]:
 
 def _compile(order: dict[str, Any], code: bytes, box: str, search_path: list[str]) -> child.Program:
     try:
-        source: str | bytes = code.decode("utf-8-sig")  # a text has no other encoding, whatever its first line says
+        source: str | bytes = code.removeprefix(
+            b"\xef\xbb\xbf"
+        ).decode()  # a text has no other encoding, whatever its first line says
     except UnicodeDecodeError:
         source = code
     compiled: types.CodeType = compile(source, os.path.join(box, child.SOLUTION_FILE), "exec", dont_inherit=True)
@@ -219,7 +224,7 @@ class _Cell:
     def __init__(self, channels: Channels, program: child.Program, limits: walls.Limits, alone: bool) -> None:
         self.channels = channels
         self.program = program
-        self.limits = limits
+        self.open_files = walls.at_most(resource.RLIMIT_NOFILE, limits.files)
         self.alone = alone  # process 1 of a namespace of its own: whatever else is there is the solution's
         self.control = channels.cell[1]
         self.pid = 0
@@ -227,6 +232,7 @@ class _Cell:
         self.ends: list[int] = []  # of the child, kept open until the next: its end is told by its exit alone
 
     def serve(self) -> None:
+        self.prepare()
         poll = select.poll()
         poll.register(self.control, select.POLLIN)
         while True:
@@ -245,6 +251,13 @@ class _Cell:
                 self.finish(poll)
                 os._exit(0)
 
+    def prepare(self) -> None:
+        """Do here once what every child would do: what it need not write to need not be copied."""
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))  # it is for the child, and must not end the cell
+        self.program.expect(self.open_files)
+
     def fork(self, poll: select.poll) -> None:
         pid = os.fork()
         if pid == 0:
@@ -253,13 +266,9 @@ class _Cell:
                     os.dup2(made, number, inheritable=False)
                 os.closerange(3, _LOW_FDS)  # nothing of ours is left but what `NUMBERS` says
                 os.close(CODE_FD)
-                walls.set_open_files(self.limits)
-                kernel.prctl(
-                    kernel.PR_SET_CHILD_SUBREAPER, 1
-                )  # what a solution leaves behind comes to the child, and shows
-                signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                self.program.baseline.take_process()
+                resource.setrlimit(resource.RLIMIT_NOFILE, self.open_files)
+                kernel.become_reaper()  # what a solution leaves behind comes to the child, and shows
+                _signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
                 if not self.alone:
                     os.setsid()
                 child.serve(self.program, self.channels.child)

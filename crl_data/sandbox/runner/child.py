@@ -42,7 +42,7 @@ RETURNED, RAISED, LOAD_FAILED, MISSING = range(4)  # status
 INLINE_BYTES = 32 << 10
 NOTE_BYTES = 1500
 SOLUTION_FILE = "solution.py"
-_FRAMES_BELOW = 3  # between `serve` and the code that is judged
+_FRAMES_BELOW = 3  # from where a child is forked to the code that is judged, less those of `expect`
 _DYING = frozenset({"__del__", "open", "fdopen", "finalize"})  # names of what shows at the end of a program
 
 # The descriptors that every process of a runner keeps; all above what a solution is allowed to open itself.
@@ -77,6 +77,16 @@ class Program:
         sys.path[:] = path
         self.baseline = _State()
 
+    def expect(self, open_files: tuple[int, int]) -> None:
+        """Say what a child sets for itself, so that it does not pass for the solution's doing; called where it is forked."""
+        self.baseline.take_process()
+        self.baseline.limits[_LIMITS.index(resource.RLIMIT_NOFILE)] = open_files
+        frames, frame = _FRAMES_BELOW, sys._getframe()
+        while frame.f_back is not None:
+            frames, frame = frames + 1, frame.f_back
+        self.baseline.recursion += frames  # what a program can use is what an interpreter of its own would give it
+        sys.setrecursionlimit(self.baseline.recursion)
+
     def open_streams(self) -> None:
         """Open standard input, output and error, for one test."""
         self.streams.append(
@@ -105,11 +115,6 @@ def serve(program: Program, control: socket.socket) -> None:
         os.dup2(NULL_FD, 0)
         os.dup2(NULL_FD, 1)
     os.dup2(NULL_FD, 2)
-    frames, frame = _FRAMES_BELOW, sys._getframe()
-    while frame.f_back is not None:
-        frames, frame = frames + 1, frame.f_back
-    program.baseline.recursion += frames  # what a program can use is what an interpreter of its own would give it
-    sys.setrecursionlimit(program.baseline.recursion)
     os.register_at_fork(after_in_child=random.seed)  # as `import random` does, which the zygote did without it
     baseline, receive, send, leave = program.baseline, control.recv, control.send, os._exit
     while True:

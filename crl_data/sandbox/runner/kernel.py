@@ -224,6 +224,11 @@ def prctl(option: int, value: int) -> None:
     _check(_libc.prctl(ctypes.c_int(option), *[ctypes.c_ulong(n) for n in (value, 0, 0, 0)]), f"prctl {option}")
 
 
+def become_reaper() -> None:
+    """Have this process be the parent of all that is orphaned below it."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
 def set_thread_stack(size: int) -> None:
     """Give new threads stacks of `size` bytes: the C library would take the limit of the main stack, which is large here."""
     attributes = ctypes.create_string_buffer(64)

@@ -152,7 +152,10 @@ def raise_own(walls: Walls, limits: Limits, user: int, group: int) -> None:
 
 
 def set_limits(limits: Limits, base: int, count_processes: bool) -> None:
-    """Set the limits of this process and its children; `base` is the memory that it has mapped already."""
+    """Set the limits of this process and its children; `base` is the memory that it has mapped already.
+
+    That of open files a child sets for itself: it must first take descriptors that are numbered above it.
+    """
     for kind, value in (
         (resource.RLIMIT_AS, base + limits.memory),
         (resource.RLIMIT_FSIZE, limits.output),
@@ -163,18 +166,14 @@ def set_limits(limits: Limits, base: int, count_processes: bool) -> None:
     ):
         if kind == resource.RLIMIT_NPROC and not count_processes:
             continue
-        _set_limit(kind, value)
+        resource.setrlimit(kind, at_most(kind, value))
 
 
-def set_open_files(limits: Limits) -> None:
-    """In a child, which must first take the descriptors that are numbered above this limit."""
-    _set_limit(resource.RLIMIT_NOFILE, limits.files)
-
-
-def _set_limit(kind: int, value: int) -> None:
+def at_most(kind: int, value: int) -> tuple[int, int]:
+    """A limit as it can be set: no higher than it is already."""
     hard = resource.getrlimit(kind)[1]
     value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-    resource.setrlimit(kind, (value, value))
+    return value, value
 
 
 def _address_space(proc_fd: int) -> int:
