@@ -4,9 +4,14 @@
 
 Both sides judge the same programs in the same run, taking turns, one at a time, behind all walls here and behind none
 there; the other side only starts an interpreter, gives it the input and compares the output. CPU seconds are those of
-all processes, by the kernel's accounts; the figure is the median over rounds. The programs are the recorded responses
-to the project's own stdin problems: the right ones, and mixed ones (right, wrong, crashing; without those that time
-out, whose price is their limit and nothing else). Starting a warm runner is not counted; it is printed.
+all processes, by the kernel's accounts; the figure is the median over rounds. What a program computes itself is paid by
+both sides alike, so it draws the ratio towards 1; hence three kinds of programs:
+
+    short   right programs of a few lines that hardly compute: the price of judging alone
+    right   the right ones of the recorded responses to the project's own stdin problems
+    mixed   all of those responses, right, wrong and crashing, but for time-outs, whose price is their limit
+
+Starting a warm runner is not counted; it is printed.
 """
 
 from __future__ import annotations
@@ -29,7 +34,7 @@ from crl_data.compare import output_rule
 from crl_data.problems import is_source
 from crl_data.responses import code_of
 from crl_data.rows import Row, problem_of, read_rows, solution_of
-from crl_data.types import Outcome, TestKind
+from crl_data.types import Outcome, Test, TestKind
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -51,7 +56,10 @@ def main() -> None:
     with Judge(jobs=1, sandbox="local") as judge:
         right, mixed = programs(judge)
         started = time.monotonic() - begun
-        figures = {name: measure(works, judge, options.rounds) for name, works in (("right", right), ("mixed", mixed))}
+        figures = {
+            name: measure(works, judge, options.rounds)
+            for name, works in (("short", short()), ("right", right), ("mixed", mixed))
+        }
         walls = judge.sandbox.walls
     if options.json:
         print(json.dumps({"walls": walls, **figures}))
@@ -64,6 +72,41 @@ def main() -> None:
             f"{found['there']:>12.0f}/s  {found['ratio']:>7.1f}{found['least']:>10.1f}{found['most']:>8.1f}"
         )
     print(f"tests per CPU second; finding the programs, with the start of the runner: {started:.1f} s")
+
+
+_SHORT: dict[str, Callable[[int], tuple[str, object]]] = {
+    "a, b = map(int, input().split())\nprint(a + b)": lambda n: (f"{n} {3 * n}", 4 * n),
+    "import math\nprint(math.gcd(*map(int, input().split())))": lambda n: (f"{6 * n} {6 * n + 6}", 6),
+    "print(input()[::-1])": lambda n: (f"word{n}", f"word{n}"[::-1]),
+    "import sys\nprint(len(sys.stdin.read().split()))": lambda n: ("w " * n, n),
+    "n = int(input())\nprint(*sorted(int(x) for x in input().split()))": lambda n: (
+        f"{n}\n{' '.join(str(x) for x in range(n, 0, -1))}",
+        " ".join(str(x) for x in range(1, n + 1)),
+    ),
+    "a, b = 0, 1\nfor _ in range(int(input())):\n    a, b = b, a + b\nprint(a)": lambda n: (str(n), _fibonacci(n)),
+}
+
+
+def short(tests: int = 24) -> list[Work]:
+    """Right programs of a few lines, each with so many tests."""
+    made = []
+    for number, (code, example) in enumerate(_SHORT.items()):
+        pairs = [example(n) for n in range(1, tests + 1)]
+        problem = Problem(
+            id=f"short-{number}",
+            question="",
+            test_kind=TestKind.STDIN,
+            tests=tuple(Test(input=f"{given}\n", expected=f"{wanted}\n") for given, wanted in pairs),
+        )
+        made.append(Work(problem, code + "\n"))
+    return made
+
+
+def _fibonacci(n: int) -> int:
+    a, b = 0, 1
+    for _ in range(n):
+        a, b = b, a + b
+    return a
 
 
 def programs(judge: Judge) -> tuple[list[Work], list[Work]]:
