@@ -10,10 +10,12 @@ from crl_data.columns import Fault, describe
 from crl_data.compare import output_rule
 from crl_data.types import Problem, TestKind
 
+_KINDS = frozenset(TestKind)
+
 
 def fault_of(problem: Problem, kind: Any = None) -> Fault | None:
     """The first thing about a problem that cannot be right, or None."""
-    if problem.test_kind not in frozenset(TestKind):
+    if problem.test_kind not in _KINDS:
         return Fault("test_kind", "one of " + ", ".join(TestKind), describe(kind or problem.test_kind))
     if not problem.id:
         return Fault("id", "a name", "an empty string")

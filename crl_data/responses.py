@@ -29,7 +29,7 @@ class Extraction(StrEnum):
     ALL_BLOCKS = "all_blocks"
 
 
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\n`]*)$", re.MULTILINE)
+_FENCE = re.compile(r"^ {0,3}(`{3,}+|~{3,}+)[ \t]*+([^\n`]*+)$", re.MULTILINE)
 _PYTHON = frozenset({"python", "python3", "py", "py3", "python2"})
 _OFFICIAL_BLOCK = re.compile(r"<python>(.*?)</python>|```\n?python(.*?)```", re.DOTALL)
 _CONCLUSION = re.compile(r"\\conclusion\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
@@ -67,7 +67,7 @@ def fenced_blocks(text: str) -> list[tuple[str, str]]:
     place = 0
     while (opening := _FENCE.search(text, place)) is not None:
         fence = opening[1]
-        closing = re.compile(rf"^ {{0,3}}{re.escape(fence[0])}{{{len(fence)},}}[ \t]*$", re.MULTILINE).search(
+        closing = re.compile(rf"^ {{0,3}}{re.escape(fence[0])}{{{len(fence)},}}[ \t\r]*$", re.MULTILINE).search(
             text, opening.end()
         )
         words = opening[2].split()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import gzip
+import io
 import json
 import os
 import zlib
@@ -194,6 +195,8 @@ def make_sampler(cells: dict[str, Any]) -> Sampler:
     known = {name: value for name, value in cells.items() if name in _SAMPLER_NAMES and value is not None}
     other = {name: value for name, value in cells.items() if name not in _SAMPLER_NAMES}
     if other:
+        if known.get("detail") is not None:
+            other["detail"] = known["detail"]
         known["detail"] = json.dumps(other, sort_keys=True, ensure_ascii=False)
     return Sampler(**known)
 
@@ -288,10 +291,21 @@ def writing(path: Path) -> Iterator[None]:
 def _open_text(path: Path, compress: bool) -> IO[Any]:
     if not compress:
         return path.open("w", encoding="utf-8", newline="\n")
-    raw = gzip.GzipFile(filename="", mode="wb", fileobj=path.open("wb"), mtime=0)  # the same rows, the same bytes
-    import io
+    return io.TextIOWrapper(_Gzip(path), encoding="utf-8", newline="\n")
 
-    return io.TextIOWrapper(raw, encoding="utf-8", newline="\n")
+
+class _Gzip(gzip.GzipFile):
+    """A compressed file: the same rows, the same bytes. Closing it closes the file below, and fails where that fails."""
+
+    def __init__(self, path: Path) -> None:
+        self._below = path.open("wb")
+        super().__init__(filename="", mode="wb", fileobj=self._below, mtime=0)
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._below.close()
 
 
 def _read_back(path: Path) -> Iterator[dict[str, Any]]:
@@ -323,17 +337,28 @@ def _whole_schema(columns: Struct, rows: Iterator[dict[str, Any]]) -> tuple[pa.S
     as_text: set[str] = set()
     for chunk in chunks(rows):
         for name in dict.fromkeys(name for cells in chunk for name in cells.keys() - known - as_text):
+            values = [cells.get(name) for cells in chunk]
             try:
-                kind = pa.infer_type([cells.get(name) for cells in chunk])
+                kind = pa.array(values).type
                 both = [pa.schema([(name, one)]) for one in (found.get(name, kind), kind)]
                 found[name] = pa.unify_schemas(both, promote_options="permissive").field(name).type
+                holds = _comes_back(found[name], values)
             except (pa.ArrowException, OverflowError):
+                holds = False
+            if not holds:
                 found[name] = pa.string()
                 as_text.add(name)
     schema = arrow_schema(columns)
     for name in sorted(found):
         schema = schema.append(pa.field(name, pa.string() if pa.types.is_null(found[name]) else found[name]))
     return schema, as_text
+
+
+def _comes_back(kind: pa.DataType, values: list[Any]) -> bool:
+    """Whether a type holds values as they are: no key lost or made up, no number rounded, nothing empty that cannot be."""
+    import pyarrow as pa
+
+    return json.dumps(pa.array(values, kind).to_pylist(), sort_keys=True) == json.dumps(values, sort_keys=True)
 
 
 def chunks(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

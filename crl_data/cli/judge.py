@@ -49,11 +49,15 @@ def run(
             tqdm(desc="judging", disable=None, unit="", leave=False) as bar,
         ):
             for solution, judgement in _judged(judge, _checked(solutions, stage), repeat):
-                writer.write({**cells_of(judgement), **solution.extra})
+                writer.write({**cells_of(judgement), **_others(solution)})
                 counts[{True: "true", False: "false", None: "inconclusive"}[judgement.verdict]] += 1
                 bar.update()
     if as_json:
-        print(json.dumps({"judged": sum(counts.values()), **counts}))
+        print(
+            json.dumps(
+                {"judged": sum(counts.values()), **dict.fromkeys(("true", "false", "inconclusive"), 0), **counts}
+            )
+        )
     else:
         print(
             f"{sum(counts.values()):,} judged: {counts['true']:,} True, {counts['false']:,} False, "
@@ -62,6 +66,11 @@ def run(
         )
         if sandbox == "none":
             print("judged without walls: the solutions could have tampered with these verdicts", file=sys.stderr)
+
+
+def _others(solution: Solution) -> dict[str, object]:
+    """The columns of a solution that are carried through: never one that says what the judge found out."""
+    return {name: value for name, value in solution.extra.items() if name not in JUDGEMENT.names()}
 
 
 def _policy(threshold: float, timeouts: str, early_stop: bool, isolation: str) -> Policy:

@@ -93,8 +93,8 @@ class JudgeSettings(_Part):
     isolation: Isolation = Isolation.BATCH
     sandbox: Literal["auto", "local", "docker", "none"] = "auto"
     libraries: tuple[str, ...] = ("numpy",)
-    time_limit_s: Annotated[float, Field(gt=0)] | None = None
-    memory_limit_mb: Annotated[float, Field(gt=0)] = 1024.0
+    time_limit_s: Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)] | None = None
+    memory_limit_mb: Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)] = 1024.0
     jobs: Annotated[int, Field(ge=1)] | None = None
 
     def policy(self) -> Policy:
@@ -109,6 +109,12 @@ class Mix(_Part):
     pick: Literal["random", "first", "near_miss", "one_true_one_false"] = "random"
     balance: Annotated[float, Field(gt=0, lt=1)] | None = None
     per_problem: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _room_for_both(self) -> Mix:
+        if self.pick == "one_true_one_false" and self.per_problem < 2:
+            raise ValueError("per_problem of 2 or more beside pick: one_true_one_false")
+        return self
 
 
 class Prompts(_Part):
@@ -155,7 +161,7 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
         raise InputError(f"{path}: cannot be read: {error.strerror if isinstance(error, OSError) else error}") from None
     try:
         raw = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise InputError(f"{path}: expected a mapping with the key `problems`, got {type(raw).__name__}")
@@ -190,18 +196,18 @@ def _lay_over(raw: dict[str, Any], setting: str) -> None:
         raise InputError(f"--set {setting}: expected key=value, as in judge.threshold=0.9")
     try:
         value = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError:
-        raise InputError(f"--set {setting}: expected YAML after the equals sign, got {text!r}") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise InputError(f"--set {setting[:200]}: expected YAML after the equals sign, got {text[:100]!r}") from None
     place: Any = raw
     *path, last = key.split(".")
     for part in path:
-        if isinstance(place, list) and part.isdigit() and int(part) < len(place):
+        if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
             place = place[int(part)]
         elif isinstance(place, dict):
             place = place.setdefault(part, {})
         else:
             raise InputError(f"--set {setting}: there is no {part!r} in the recipe")
-    if isinstance(place, list) and last.isdigit() and int(last) < len(place):
+    if isinstance(place, list) and last.isdecimal() and int(last) < len(place):
         place[int(last)] = value
     elif isinstance(place, dict):
         place[last] = value
@@ -212,7 +218,11 @@ def _lay_over(raw: dict[str, Any], setting: str) -> None:
 def _message(error: ValidationError) -> str:
     """The first fault: the key, what was expected, what came, and for an unknown key the nearest known one."""
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    place = [part for part in first["loc"] if part not in ("recorded", "mutants")]
+    place = [
+        part
+        for number, part in enumerate(first["loc"])
+        if not (number == 2 and first["loc"][0] == "candidates")  # pydantic names the sampler there
+    ]
     key = ".".join(str(part) for part in place)
     if first["type"] == "extra_forbidden":
         known = _known_keys(first["loc"][:-1])
@@ -235,7 +245,7 @@ def _known_keys(place: tuple[int | str, ...]) -> list[str]:
     for part in place:
         if isinstance(part, int):
             continue
-        if part in ("recorded", "mutants"):
+        if model is Recipe and part in ("recorded", "mutants"):
             model = {"recorded": Recorded, "mutants": Mutants}[part]
         elif model in (Recorded, Mutants):
             continue

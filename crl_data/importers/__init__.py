@@ -1,8 +1,8 @@
 """Importers: other people's formats to Problem rows, each one small file. A new one is one file and one line below.
 
 An importer is a module with `read(files, tools) -> Iterator[Problem | SetAside]`, which streams; one that knows recorded
-answers too has `read_solutions(files, tools, by_entry_point) -> Iterator[Solution]`. Rows that are not as the format says raise
-`RowError`; rows that are right but no problem of ours are `SetAside` with the reason. How arguments are encoded is decided
+answers too has `read_solutions(files, tools, by_entry_point) -> Iterator[Solution]`. Rows that are not as the format says
+raise `RowError` (`Tools.each` sees to it); rows that are right but no problem of ours are `SetAside` with the reason. How arguments are encoded is decided
 for a data set, never guessed for a row.
 """
 
@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from crl_data.columns import describe
 from crl_data.errors import InputError, RowError
+from crl_data.problems import fault_of
 from crl_data.rows import MAX_FIELD_MB, Row, read_rows
 from crl_data.types import Problem, Solution
+
+Made = TypeVar("Made")
 
 PROBLEM_FORMATS = {
     "problems": "crl_data.importers.problems",
@@ -74,6 +77,22 @@ class Tools:
         self.bad_row = bad_row
         self.max_field_mb = max_field_mb
         self.place = ""
+
+    def each(self, files: Sequence[Path], make: Callable[[Row], Made]) -> Iterator[Made]:
+        """What `make` makes of each row. Where it cannot, or what it makes is no problem, that goes to `bad_row`."""
+        for row in self.rows(files):
+            try:
+                made = make(row)
+                fault = fault_of(made) if isinstance(made, Problem) else None
+            except RowError as error:
+                self.bad_row(error)
+            except (ValueError, TypeError, LookupError, AttributeError, SyntaxError, RecursionError) as error:
+                self.bad_row(RowError(row.place, "", "a row of this format", f"{type(error).__name__}: {error}"[:300]))
+            else:
+                if fault is None:
+                    yield made
+                else:
+                    self.bad_row(RowError(row.place, fault.field, fault.expected, fault.came))
 
     def rows(self, files: Sequence[Path]) -> Iterator[Row]:
         """The rows of all files that are JSON objects; the others go to `bad_row`."""

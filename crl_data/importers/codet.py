@@ -14,6 +14,7 @@ from pathlib import Path
 
 from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, Tools, items, text
+from crl_data.rows import Row
 from crl_data.types import Problem, Sampler, Solution
 
 _SAMPLER = Sampler(name="recorded", model="codegen-16B", temperature=0.8, top_p=0.95, max_tokens=300)
@@ -21,24 +22,21 @@ _FUNCTION = re.compile(r"^def\s+(\w+)", re.MULTILINE)
 
 
 def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
-    for row in tools.rows(files):
-        prompt = text(row, "prompt")
-        name = next(reversed(_FUNCTION.findall(prompt)), "")
-        problem = _nearest(prompt, by_entry_point(name))
-        if problem is None:
-            tools.bad_row(
-                RowError(
-                    row.place,
-                    "prompt",
-                    "a prompt whose last function is the entry point of a problem",
-                    name or "no function",
-                )
-            )
-            continue
-        for number, sample in enumerate(items(row, "samples")):
-            yield Solution(
-                problem_id=problem, id=f"codegen-16B/{problem}/{number}", code=prompt + str(sample), sampler=_SAMPLER
-            )
+    for made in tools.each(files, lambda row: _solutions(row, by_entry_point)):
+        yield from made
+
+
+def _solutions(row: Row, by_entry_point: ByEntryPoint) -> list[Solution]:
+    prompt = text(row, "prompt")
+    name = next(reversed(_FUNCTION.findall(prompt)), "")
+    problem = _nearest(prompt, by_entry_point(name))
+    if problem is None:
+        wanted = "a prompt whose last function is the entry point of a problem"
+        raise RowError(row.place, "prompt", wanted, name or "no function")
+    return [
+        Solution(problem_id=problem, id=f"codegen-16B/{problem}/{number}", code=prompt + str(sample), sampler=_SAMPLER)
+        for number, sample in enumerate(items(row, "samples"))
+    ]
 
 
 def _nearest(prompt: str, problems: Sequence[Problem]) -> str | None:

@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, items, text
 from crl_data.literals import literal, survives_json
 from crl_data.rows import Row
@@ -56,11 +55,7 @@ _NOT_NONE = frozenset({"check_str", "text_match_three", "text_starta_endb"})
 
 
 def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
-    for row in tools.rows(files):
-        try:
-            yield problem(row, tools)
-        except RowError as error:
-            tools.bad_row(error)
+    return tools.each(files, lambda row: problem(row, tools))
 
 
 def problem(row: Row, tools: Tools) -> Problem | SetAside:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, text
 from crl_data.rows import Row
 from crl_data.types import Problem, Source, Test, TestKind
@@ -23,11 +22,7 @@ SOURCE = Source(
 
 
 def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
-    for row in tools.rows(files):
-        try:
-            yield problem(row)
-        except RowError as error:
-            tools.bad_row(error)
+    return tools.each(files, problem)
 
 
 def problem(row: Row) -> Problem:

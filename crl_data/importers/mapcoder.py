@@ -28,20 +28,18 @@ SOURCE = Source(
 
 def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
     seen: dict[str, str] = {}
-    for row in tools.rows(files):
+
+    def once(row: Row) -> Problem | SetAside | None:
         name = f"apps/{row.cells.get('task_id')}"
         content = json.dumps([row.cells.get("description"), row.cells.get("test_list")])
         if name in seen:
             if seen[name] != content:
-                tools.bad_row(
-                    RowError(row.place, "task_id", "the same problem as in the row before with this id", "another")
-                )
-            continue
+                raise RowError(row.place, "task_id", "the same problem as in the row before with this id", "another")
+            return None
         seen[name] = content
-        try:
-            yield problem(row, name)
-        except RowError as error:
-            tools.bad_row(error)
+        return problem(row, name)
+
+    return (made for made in tools.each(files, once) if made is not None)
 
 
 def problem(row: Row, name: str) -> Problem | SetAside:
@@ -54,7 +52,10 @@ def problem(row: Row, name: str) -> Problem | SetAside:
             raise RowError(row.place, f"test_list[{place}].output", "a list of accepted texts", repr(accepted)[:60])
         if len(accepted) > 1:
             return SetAside(id=name, reason="several outputs are accepted, and no rule says which")
-        tests.append(Test(input=case["input"], expected=accepted[0]))
+        given = case["input"]
+        if not isinstance(given, str):
+            raise RowError(row.place, f"test_list[{place}].input", "a text", repr(given)[:60])
+        tests.append(Test(input=given, expected=accepted[0]))
     return Problem(
         id=name,
         question=text(row, "description"),
@@ -72,10 +73,10 @@ def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryP
         model, _, way = (
             path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("-APPS-Python3-0-1").rpartition("-")
         )
-        given: Counter[object] = Counter()  # a few problems stand twice in a file
-        for row in tools.rows([path]):
-            task = row.cells.get("task_id")
-            for response in items(row, "responses"):
+        given: Counter[str] = Counter()  # a few problems stand twice in a file
+        for row, responses in tools.each([path], lambda row: (row, items(row, "responses"))):
+            task = str(row.cells.get("task_id"))
+            for response in responses:
                 given[task] += 1
                 yield Solution(
                     problem_id=f"apps/{task}",

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, items, text
 from crl_data.rows import Row
@@ -24,15 +25,14 @@ SOURCE = Source(
 
 
 def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
-    for row in tools.rows(files):
-        try:
-            yield problem(row)
-        except RowError as error:
-            tools.bad_row(error)
+    return tools.each(files, problem)
 
 
 def problem(row: Row) -> Problem:
-    tests = [test for test in items(row, "test_list") if isinstance(test, str)]
+    tests = items(row, "test_list")
+    for place, test in enumerate(tests):
+        if not isinstance(test, str):
+            raise RowError(row.place, f"test_list[{place}]", "Python source", describe(test))
     reference = text(row, "code").replace("\r\n", "\n")
     try:
         entry = entry_point(tests, reference)

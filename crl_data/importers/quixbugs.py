@@ -31,11 +31,7 @@ SOURCE = Source(
 
 
 def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
-    for row in tools.rows(files):
-        try:
-            yield problem(row)
-        except RowError as error:
-            tools.bad_row(error)
+    return tools.each(files, problem)
 
 
 def problem(row: Row) -> Problem | SetAside:
@@ -113,11 +109,18 @@ def _question(name: str, correct: str) -> str:
 
 
 def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
-    for row in tools.rows(files):
-        for which in ("correct", "buggy"):
-            yield Solution(
-                problem_id=f"quixbugs/{text(row, 'name')}",
-                id=f"quixbugs/{text(row, 'name')}/{which}",
-                code=text(row, which),
-                sampler=Sampler(name="recorded", model="quixbugs", detail=json.dumps({"known": which})),
-            )
+    for made in tools.each(files, _solutions):
+        yield from made
+
+
+def _solutions(row: Row) -> list[Solution]:
+    name = text(row, "name")
+    return [
+        Solution(
+            problem_id=f"quixbugs/{name}",
+            id=f"quixbugs/{name}/{which}",
+            code=text(row, which),
+            sampler=Sampler(name="recorded", model="quixbugs", detail=json.dumps({"known": which})),
+        )
+        for which in ("correct", "buggy")
+    ]

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, Tools
 from crl_data.rows import solution_of
 from crl_data.types import Solution
 
 
 def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
-    for row in tools.rows(files):
-        try:
-            yield solution_of(row, tools.max_field_mb)
-        except RowError as error:
-            tools.bad_row(error)
+    return tools.each(files, lambda row: solution_of(row, tools.max_field_mb))

@@ -50,9 +50,7 @@ class Template:
 
     def messages(self, problem: Problem, solution: str | None = None) -> tuple[dict[str, str], ...]:
         """The prompt as chat messages. Raises `InputError` where the template asks for what there is not."""
-        import jinja2
-
-        values = {
+        values: dict[str, Any] = {
             "question": problem.question.strip(),
             "test_kind": str(problem.test_kind),
             "entry_point": problem.entry_point,
@@ -63,8 +61,8 @@ class Template:
             values["solution"] = solution.strip("\n")
         try:
             text = self._compiled.render(values)
-        except jinja2.TemplateError as error:
-            raise InputError(f"prompts.{self.kind} ({self.name}): {error}") from None
+        except Exception as error:  # a template is a program of the user's: whatever goes wrong in it is its fault
+            raise InputError(f"prompts.{self.kind} ({self.name}): {type(error).__name__}: {error}") from None
         return ({"role": "user", "content": text.strip() + "\n"},)
 
 
