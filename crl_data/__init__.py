@@ -7,6 +7,7 @@ The names are loaded when they are first used, so that importing the package cos
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,11 @@ _HOMES = {
     "judge": "crl_data.judging.once",
     "load_records": "crl_data.corpus.records",
 }
+
+
+# What Python thinks of the sources that we parse is not for whoever runs us.
+for _kind in (SyntaxWarning, DeprecationWarning):
+    warnings.filterwarnings("ignore", category=_kind, module="<unknown>")
 
 
 def __getattr__(name: str) -> Any:

@@ -342,7 +342,7 @@ def _whole_schema(columns: Struct, rows: Iterator[dict[str, Any]]) -> tuple[pa.S
                 kind = pa.array(values).type
                 both = [pa.schema([(name, one)]) for one in (found.get(name, kind), kind)]
                 found[name] = pa.unify_schemas(both, promote_options="permissive").field(name).type
-                holds = _comes_back(found[name], values)
+                holds = not _is_empty(found[name]) and _comes_back(found[name], values)
             except (pa.ArrowException, OverflowError):
                 holds = False
             if not holds:
@@ -352,6 +352,13 @@ def _whole_schema(columns: Struct, rows: Iterator[dict[str, Any]]) -> tuple[pa.S
     for name in sorted(found):
         schema = schema.append(pa.field(name, pa.string() if pa.types.is_null(found[name]) else found[name]))
     return schema, as_text
+
+
+def _is_empty(kind: pa.DataType) -> bool:
+    """Whether a type has an object without any key in it, which Parquet cannot hold."""
+    if kind.num_fields == 0:
+        return str(kind) == "struct<>"
+    return any(_is_empty(kind.field(place).type) for place in range(kind.num_fields))
 
 
 def _comes_back(kind: pa.DataType, values: list[Any]) -> bool:

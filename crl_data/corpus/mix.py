@@ -122,17 +122,29 @@ class _Quota:
         self.false += step * sum(not one.verdict for one in picked)
 
     def drop_surplus(self, chosen: dict[str, list[Choice]]) -> int:
-        """Take critique records of the verdict that there is too much of away again, the last drawn first."""
-        if self.balance is None:
+        """Take critique records of the verdict that there is too much of away again, the last drawn first.
+
+        As many stay as can be balanced, to the nearest whole record.
+        """
+        if self.balance is None or (self.true, self.false) == (self.most_true, self.most_false):
             return 0
-        dropped = 0
+        total = self.true + self.false
+        while not self.fits(total, self.balance):
+            total -= 1
+        true = round(self.balance * total)
+        surplus = {True: self.true - true, False: self.false - (total - true)}
+        dropped = sum(surplus.values())
         for name in reversed(list(chosen)):
             for one in list(chosen[name]):
-                rest, share = (self.false, self.balance) if one.verdict else (self.true, 1 - self.balance)
-                if (self.true if one.verdict else self.false) > round(rest * share / (1 - share)):
+                if surplus[one.verdict]:
+                    surplus[one.verdict] -= 1
                     chosen[name].remove(one)
                     self.count([one], -1)
-                    dropped += 1
             if not chosen[name]:
                 del chosen[name]
         return dropped
+
+    def fits(self, total: int, balance: float) -> bool:
+        """Whether so many of the records there are can be balanced, with less than half a record to spare."""
+        true = round(balance * total)
+        return true <= self.true and total - true <= self.false and abs(true - balance * total) < 0.5

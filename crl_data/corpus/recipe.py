@@ -161,7 +161,7 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
         raise InputError(f"{path}: cannot be read: {error.strerror if isinstance(error, OSError) else error}") from None
     try:
         raw = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except Exception as error:  # the constructors of yaml raise whatever a text makes them raise
         raise InputError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise InputError(f"{path}: expected a mapping with the key `problems`, got {type(raw).__name__}")
@@ -196,7 +196,7 @@ def _lay_over(raw: dict[str, Any], setting: str) -> None:
         raise InputError(f"--set {setting}: expected key=value, as in judge.threshold=0.9")
     try:
         value = yaml.load(text, Loader=_Loader)
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except Exception:
         raise InputError(f"--set {setting[:200]}: expected YAML after the equals sign, got {text[:100]!r}") from None
     place: Any = raw
     *path, last = key.split(".")
@@ -257,11 +257,17 @@ def _known_keys(place: tuple[int | str, ...]) -> list[str]:
 
 
 def _line_of(text: str, error: ValidationError) -> str:
-    """The line of the recipe on which the first faulty key stands, if it can be found by its name."""
+    """The line of the recipe on which the first faulty key stands, or what it should stand in."""
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    names = [str(part) for part in first["loc"] if isinstance(part, str)]
-    for name in reversed(names):
-        for number, line in enumerate(text.splitlines(), 1):
-            if re.search(rf"(?<![\w.]){re.escape(name)}\s*:", line):
-                return f":{number}"
-    return ""
+    node: Any = yaml.compose(text, Loader=_Loader)
+    line = 0
+    for part in first["loc"]:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+        elif isinstance(node, yaml.MappingNode):
+            pairs = {key.value: (key, value) for key, value in node.value}
+            if part in pairs:
+                key, node = pairs[part]
+                line = key.start_mark.line
+    return f":{line + 1}"

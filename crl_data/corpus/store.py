@@ -76,7 +76,8 @@ class Store:
     def keep_evidence(self, key: str, evidence: Evidence) -> Evidence:
         letters = "".join(_LETTERS[outcome] for outcome in evidence.outcomes)
         self.kept += 1
-        values = (key, letters, evidence.first, evidence.seconds)
+        first = evidence.first.encode("utf-8", "backslashreplace").decode()  # a program can say what no text may hold
+        values = (key, letters, first, evidence.seconds)
         self._keep("insert or ignore into evidence values (?, ?, ?, ?)", values)
         return self._evidence(key) or evidence
 

@@ -2,8 +2,8 @@
 
 An importer is a module with `read(files, tools) -> Iterator[Problem | SetAside]`, which streams; one that knows recorded
 answers too has `read_solutions(files, tools, by_entry_point) -> Iterator[Solution]`. Rows that are not as the format says
-raise `RowError` (`Tools.each` sees to it); rows that are right but no problem of ours are `SetAside` with the reason. How arguments are encoded is decided
-for a data set, never guessed for a row.
+raise `RowError` (`Tools.each` sees to it); rows that are right but no problem of ours are `SetAside` with the reason. How
+arguments are encoded is decided for a data set, never guessed for a row.
 """
 
 from __future__ import annotations

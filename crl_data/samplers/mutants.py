@@ -51,7 +51,7 @@ def mutants(source: str, count: int, seed: str) -> Iterator[Mutant]:
         edit.change(node)
         try:
             code = ast.unparse(ast.fix_missing_locations(edited))
-            compile(code, "mutant", "exec", dont_inherit=True)  # what parses need not compile: a lost `nonlocal`
+            compile(code, "<unknown>", "exec", dont_inherit=True)  # what parses need not compile: a lost `nonlocal`
             form = normalised(ast.parse(code))
         except (SyntaxError, ValueError, RecursionError):
             continue
