@@ -183,10 +183,21 @@ def _told(error: BaseException) -> tuple[str, int]:
         if type(error).__name__ == "NoArgsIsHelpError":
             print(error.format_message(), file=sys.stderr)
             return "", 2
-        return error.format_message() + (f" ({context.command_path} --help tells more)" if context else ""), 2
+        return error.format_message() + _given(error) + (
+            f" ({context.command_path} --help tells more)" if context else ""
+        ), 2
     if isinstance(error, OSError):
         return f"{error.filename or 'standard output'}: {error.strerror or error}", 1
     return f"{type(error).__name__}: {error} (a fault of crl-data itself; --debug shows where)", 1
+
+
+def _given(error: Any) -> str:
+    """What was given where typer only says what was expected."""
+    names = getattr(getattr(error, "param", None), "opts", ())
+    for place, word in enumerate(sys.argv[:-1]):
+        if word in names:
+            return f", got {sys.argv[place + 1]!r}"
+    return ""
 
 
 # The base of what typer says of a wrong call: click's own class, or that of the copy which typer brings.

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from crl_data.columns import JUDGEMENT, PROBLEM, RECORD, SOLUTION, Struct
+from crl_data.corpus.manifest import read_manifest
 from crl_data.corpus.outputs import file_hash
+from crl_data.corpus.records import fault_of_record
 from crl_data.errors import InputError, RowError
 from crl_data.problems import fault_of
 from crl_data.rows import make_problem, read_rows, row_faults
@@ -54,6 +56,10 @@ def _of_file(path: Path) -> Iterator[str]:
             fault = fault_of(make_problem(row.cells), row.cells.get("test_kind"))
             if fault is not None:
                 yield str(RowError(row.place, fault.field, fault.expected, fault.came))
+        elif columns is RECORD:
+            fault = fault_of_record(row.cells)
+            if fault is not None:
+                yield str(RowError(row.place, fault.field, fault.expected, fault.came))
         elif columns is SOLUTION and row.cells.get("code") is None and row.cells.get("response") is None:
             yield str(RowError(row.place, "code", "code, or a response to take it from", "neither"))
     if not number:
@@ -73,16 +79,16 @@ def _kind_of(cells: dict[str, object]) -> Struct:
 
 def _of_directory(path: Path) -> Iterator[str]:
     """Every fault of a built dataset: files that are missing or changed, rows that are not as their columns say."""
-    try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-        files = manifest["files"]
-    except (OSError, ValueError, KeyError):
-        raise InputError(f"{path}: expected a built dataset, got no manifest.json that can be read") from None
+    files = read_manifest(path)["files"]
+    for folder in ("data", "pool"):
+        for file in sorted((path / folder).glob("*")):
+            if str(file.relative_to(path)) not in files:
+                yield f"{file}: expected no file that the manifest does not tell of: a reader takes it for a part"
     for name, told in files.items():
         file = path / name
         if not file.is_file():
             yield f"{file}: expected a file, got none"
-        elif file_hash(file) != told["sha256"]:
+        elif not isinstance(told, dict) or file_hash(file) != told.get("sha256"):
             yield f"{file}: expected the content that the manifest tells, got another"
         elif name.startswith(("data/", "pool/", "problems")):
             yield from _of_file(file)

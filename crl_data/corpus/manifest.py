@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from crl_data.corpus.outputs import file_hash
 from crl_data.corpus.recipe import Recipe
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.tally import LISTED, Tally
+from crl_data.errors import InputError
 from crl_data.importers import find_files
 from crl_data.judging import JUDGE_VERSION, Judge
 from crl_data.prompts import Template
@@ -58,6 +60,19 @@ def make(
             for file in sorted(new.rglob("*.parquet"))
         },
     }
+
+
+def read_manifest(directory: Path) -> dict[str, Any]:
+    """The manifest of a built dataset. Raises `InputError` where there is none, or something else by that name."""
+    path = directory / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(f"{directory}: expected a built dataset, got no manifest.json that can be read") from None
+    for name in ("recipe", "judge", "counts", "files"):
+        if not isinstance(manifest, dict) or not isinstance(manifest.get(name), dict):
+            raise InputError(f"{path}: {name}: expected the manifest of a built dataset, with an object here, got none")
+    return dict(manifest)
 
 
 def _inputs(recipe: Recipe, base: Path) -> list[dict[str, Any]]:

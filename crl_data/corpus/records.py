@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from crl_data.columns import Fault, describe
 from crl_data.errors import InputError
 from crl_data.judging import Prepared
 from crl_data.judging.limits import Calibration
+from crl_data.problems import fault_of
 from crl_data.prompts import Template
 from crl_data.rows import Row, make_problem, make_sampler, read_rows
 from crl_data.types import JudgeInfo, Judgement, Problem, Record, Solution, Source, Test, TestKind
@@ -121,6 +123,29 @@ def make_record(cells: dict[str, Any]) -> Record:
     judge = cells.get("judge")
     known["judge"] = JudgeInfo(**{**judge, "walls": tuple(judge["walls"] or ())}) if judge else None
     return Record(**known)
+
+
+def fault_of_record(cells: dict[str, Any]) -> Fault | None:
+    """The first thing about the cells of a record that cannot be right, or None."""
+    kind, verdict, rate = cells["kind"], cells.get("verdict"), cells.get("pass_rate")
+    if kind not in (SOLVE, CRITIQUE):
+        return Fault("kind", f"{SOLVE} or {CRITIQUE}", describe(kind))
+    for name in ("verdict", "solution", "solution_id"):
+        if (cells.get(name) is None) is (kind == CRITIQUE):
+            wanted = "a value, on a critique record" if kind == CRITIQUE else "null, on a solve record"
+            return Fault(name, wanted, describe(cells.get(name)))
+    if rate is not None and not 0 <= rate <= 1:
+        return Fault("pass_rate", "a share from 0 to 1", describe(rate))
+    if cells["label_source"] not in ("executed", "given"):
+        return Fault("label_source", "executed or given", describe(cells["label_source"]))
+    threshold = (cells.get("judge") or {}).get("threshold")
+    if verdict is not None and rate is not None and threshold is not None and cells["label_source"] == "executed":
+        passes = rate > threshold if threshold < 1 else rate == 1
+        if verdict is not passes:
+            return Fault(
+                "verdict", f"{passes}, as the pass rate {rate:g} says at the threshold {threshold:g}", str(verdict)
+            )
+    return fault_of(make_problem(cells | {"id": cells["problem_id"]}), cells["test_kind"])
 
 
 def as_problem(record: Record) -> Problem:

@@ -26,6 +26,11 @@ def report(directory: str | Path) -> Path:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputError(f"{path}: expected a built dataset, got no manifest.json that can be read") from None
+    if not isinstance(manifest, dict) or not {"recipe", "judge", "counts", "name"} <= manifest.keys():
+        raise InputError(f"{path / 'manifest.json'}: expected the manifest of a built dataset, got something else")
+    for name in ("problems.parquet", "candidates.parquet", "judgements.parquet"):
+        if not (path / name).is_file():
+            raise InputError(f"{path / name}: no such file; a build leaves one")
     return write_report(path, manifest)
 
 

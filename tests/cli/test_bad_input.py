@@ -165,7 +165,7 @@ def parquet_of(path: Path, row: dict[str, Any]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    pq.write_table(pa.Table.from_pylist([PROBLEM_ROW | {"id": "first"}, row]), path)
+    pq.write_table(pa.Table.from_pylist([{**dict.fromkeys(row), **PROBLEM_ROW, "id": "first"}, row]), path)
 
 
 def parquet_not_utf8(path: Path) -> None:
