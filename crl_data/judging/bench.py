@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from crl_data.errors import RunnerDied
+from crl_data.errors import RunnerDied, SandboxUnavailable
 from crl_data.judging.checker import Checker
 from crl_data.judging.evidence import Graded, gather
 from crl_data.judging.plan import Plan
@@ -136,7 +136,10 @@ class Worker:
             if self.ended:
                 raise RunnerDied("the judge was closed")
             if which not in self._runners:
-                self._runners[which] = self._sandbox.start(which != "lean")
+                try:
+                    self._runners[which] = self._sandbox.start(which != "lean")
+                except SandboxUnavailable as error:  # others of its kind have started: this one died at it
+                    raise RunnerDied(str(error)) from None
             return self._runners[which]
 
     def restart(self) -> None:
