@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
-from crl_data.columns import PROBLEM, SOLUTION, Fault, Struct, arrow_schema, faults
+from crl_data.columns import PROBLEM, SCHEMA_VERSION, SOLUTION, Fault, Struct, arrow_schema, faults
 from crl_data.errors import InputError, RowError, WorkError
 from crl_data.problems import fault_of
 from crl_data.types import Problem, Sampler, Solution, Source, Test, TestKind
@@ -104,6 +104,7 @@ def _read_parquet(path: Path) -> Iterator[Row | RowError]:
 
     try:
         with pq.ParquetFile(path) as file:
+            _check_version(path, file.schema_arrow.metadata or {})
             number = 0
             for batch in file.iter_batches(batch_size=64):
                 for cells in _cells(batch):
@@ -115,6 +116,13 @@ def _read_parquet(path: Path) -> Iterator[Row | RowError]:
                         yield Row(place, {name: _as_json(value) for name, value in cells.items()})
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: expected a Parquet file, got: {str(error).splitlines()[0]}") from None
+
+
+def _check_version(path: Path, metadata: dict[bytes, bytes]) -> None:
+    """Files of an older schema are read as they are, what they lack is null; what a newer one means is not known here."""
+    told = metadata.get(b"schema_version", b"0").decode("ascii", "replace")
+    if not told.isdecimal() or int(told) > SCHEMA_VERSION:
+        raise InputError(f"{path}: schema_version: expected at most {SCHEMA_VERSION}, got {told[:20]}: update crl-data")
 
 
 def _cells(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | UnicodeDecodeError]:

@@ -524,3 +524,20 @@ def test_rows_are_read_one_at_a_time(tmp_path: Path) -> None:
         os.truncate(path, path.stat().st_size // 2)
         with contextlib.suppress(InputError):
             assert 1_000 < sum(isinstance(row, Row) for row in rows) < 49_999
+
+
+@pytest.mark.parametrize(("version", "read"), [(None, True), ("0", True), ("1", True), ("2", False), ("x", False)])
+def test_a_file_of_a_newer_schema_is_refused_and_an_older_one_is_read(
+    tmp_path: Path, version: str | None, read: bool
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "a.parquet"
+    table = pa.table({"id": ["a"]}).replace_schema_metadata(version and {"schema_version": version})
+    pq.write_table(table, path)
+    if read:
+        assert [row.cells for row in read_rows(path) if isinstance(row, Row)] == [{"id": "a"}]
+    else:
+        with pytest.raises(InputError, match="schema_version: expected at most 1, got"):
+            list(read_rows(path))

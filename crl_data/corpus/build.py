@@ -114,7 +114,7 @@ class _Run:
         self.limit = limit
         self.quiet = quiet
         self.tally = Tally()
-        self.count, self.tokenizer = token_counter(recipe.select.tokenizer)
+        self.count, self.tokenizer = token_counter(recipe.select.tokenizer, path.parent)
         self.solve = load_template("solve", recipe.prompts.solve, path.parent)
         self.critique = load_template("critique", recipe.prompts.critique, path.parent)
 

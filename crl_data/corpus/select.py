@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from crl_data.errors import InputError
 from crl_data.types import Problem, Test, TestKind
@@ -56,8 +57,12 @@ def draw(seed: int, *names: str) -> bytes:
     return hashlib.sha256("\0".join((str(seed), *names)).encode("utf-8", "surrogatepass")).digest()
 
 
-def token_counter(tokenizer: str | None) -> tuple[CountTokens, str]:
-    """How tokens are counted, and the words for it in the manifest. Raises `InputError` where the tokenizer is not to be had."""
+def token_counter(tokenizer: str | None, base: Path) -> tuple[CountTokens, str]:
+    """How tokens are counted, and the words for it in the manifest.
+
+    tokenizer: a file of the tokenizers library, ending in .json and relative to `base`, or a name on the Hub; None: none.
+    Raises `InputError` where it is not to be had.
+    """
     if tokenizer is None:
         return (lambda text: len(text) / 4), "characters / 4"
     try:
@@ -67,7 +72,12 @@ def token_counter(tokenizer: str | None) -> tuple[CountTokens, str]:
             f"select.tokenizer: {tokenizer!r} needs the package tokenizers: pip install tokenizers, or leave it null"
         ) from None
     try:
-        loaded = Tokenizer.from_file(tokenizer) if tokenizer.endswith(".json") else Tokenizer.from_pretrained(tokenizer)
+        if tokenizer.endswith(".json"):
+            loaded = Tokenizer.from_file(str(base / tokenizer))
+        else:
+            loaded = Tokenizer.from_pretrained(tokenizer)
     except Exception as error:  # the library raises bare exceptions
         raise InputError(f"select.tokenizer: {tokenizer!r} cannot be loaded: {error}") from None
-    return (lambda text: len(loaded.encode(text, add_special_tokens=False).ids)), f"tokenizer {tokenizer}"
+    return (
+        lambda text: len(loaded.encode(text, add_special_tokens=False).ids)
+    ), f"tokenizer {Path(tokenizer).name if tokenizer.endswith('.json') else tokenizer}"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import platform
 import select
 import struct
 import threading
@@ -64,7 +65,8 @@ def open_docker(libraries: tuple[str, ...], why: str) -> Sandbox:
         client.ping()
     except (DockerException, OSError) as error:
         raise SandboxUnavailable(
-            f"{prefix}no Docker engine answers ({_first_line(error)}): start one, or judge without walls by --sandbox none"
+            f"{prefix}no Docker engine answers ({_first_line(error)}): start one"
+            + (", or judge without walls by --sandbox none" if platform.system() == "Linux" else "")
         ) from None
     try:
         digest = client.images.get(image).id
