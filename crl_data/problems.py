@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from typing import Any
 
 from crl_data.columns import Fault, describe
 from crl_data.compare import output_rule
+from crl_data.syntax import parse
 from crl_data.types import Problem, TestKind
 
 _KINDS = frozenset(TestKind)
@@ -82,7 +82,7 @@ def _pytest(problem: Problem) -> Fault | None:
 
 def _python(field: str, source: str) -> Fault | None:
     try:
-        ast.parse(source)
+        parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return Fault(field, "Python source", f"{describe(source)} ({type(error).__name__}: {error})")
     return None

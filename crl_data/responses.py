@@ -15,10 +15,10 @@ response, True if it contains the letter T (so that `INCORRECT` is True), else F
 
 from __future__ import annotations
 
-import ast
 import re
 from enum import StrEnum
 
+from crl_data.syntax import parse
 from crl_data.types import Solution
 
 
@@ -84,7 +84,7 @@ def _all_blocks(answer: str) -> str | None:
     for match in _OFFICIAL_BLOCK.finditer(answer):
         code = (match[1] if match[1] is not None else match[2]).strip()
         try:
-            ast.parse(code)
+            parse(code)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         if code:

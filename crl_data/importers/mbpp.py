@@ -14,6 +14,7 @@ from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, items, text
 from crl_data.rows import Row
+from crl_data.syntax import parse
 from crl_data.types import Problem, Source, Test, TestKind
 
 SOURCE = Source(
@@ -57,9 +58,9 @@ def entry_point(tests: Sequence[str], reference: str) -> str | None:
     called = {
         node.func.id
         for test in tests
-        for node in ast.walk(ast.parse(test))
+        for node in ast.walk(parse(test))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     }
-    defined = {node.name for node in ast.parse(reference).body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    defined = {node.name for node in parse(reference).body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     found = called & defined
     return found.pop() if len(found) == 1 else None

@@ -20,6 +20,7 @@ from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, SetAside, Tools, items, text
 from crl_data.literals import literal
 from crl_data.rows import Row
+from crl_data.syntax import parse
 from crl_data.types import Problem, Sampler, Solution, Source, Test, TestKind
 
 SOURCE = Source(
@@ -74,7 +75,7 @@ def _case(row: Row, place: int, case: Any) -> tuple[list[Any], Any]:
 def _skipped(module: str) -> list[Any]:
     """The arguments for which the test module calls `pytest.skip`."""
     found = []
-    for node in ast.walk(ast.parse(module)):
+    for node in ast.walk(parse(module)):
         if isinstance(node, ast.If) and any("pytest.skip" in ast.unparse(step) for step in node.body):
             found += [
                 ast.literal_eval(compare.comparators[0])
@@ -98,7 +99,7 @@ def _as_near(name: str, arguments: list[Any], expected: Any) -> str:
 
 def _question(name: str, correct: str) -> str:
     """The head of the function and the description that stands in the program."""
-    tree = ast.parse(correct)
+    tree = parse(correct)
     texts = [
         node.value.value for node in tree.body if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     ]

@@ -27,6 +27,7 @@ from typing import Any
 from crl_data.judging.helpers import binds, stars
 from crl_data.literals import shown
 from crl_data.sandbox.runner.values import spread
+from crl_data.syntax import parse
 
 MAX_SECONDS = 10.0  # of processor time, for the assertions of one test
 MAX_STEPS = 2_000_000
@@ -84,10 +85,10 @@ def split(source: str, entry: str | None, setup: str = "") -> SplitTest:
 
     Raises `Unsplittable`, and `SyntaxError` where the test is not Python.
     """
-    statements = _plain_statements(ast.parse(source).body)
+    statements = _plain_statements(parse(source).body)
     finder = _Finder(entry)
     unfolded: list[ast.stmt] = []
-    prepared = ast.parse(setup).body
+    prepared = parse(setup).body
     checkers = {node.name: node for node in prepared if isinstance(node, ast.FunctionDef)}
     for statement in statements:
         checker = _called_checker(statement, checkers, entry)
@@ -167,7 +168,7 @@ def called_names(tests: Iterable[str]) -> set[str]:
     """The free names that are called in tests: the candidates for an entry point where none is given."""
     found: set[str] = set()
     for source in tests:
-        tree = ast.parse(source)
+        tree = parse(source)
         bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
         bound |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
         called = {

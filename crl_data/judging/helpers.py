@@ -10,6 +10,8 @@ import ast
 import builtins
 from collections.abc import Iterable
 
+from crl_data.syntax import parse
+
 
 def helpers_of(tests: Iterable[str], setup: str, entry: str | None, sources: Iterable[str | None]) -> str:
     """The definitions, from the first of `sources` that has any, of the names that tests and set-up use and do not define.
@@ -29,7 +31,7 @@ def helpers_of(tests: Iterable[str], setup: str, entry: str | None, sources: Ite
 
 def free_names(source: str) -> set[str]:
     """The names that are read in a source and neither bound in it nor built in."""
-    tree = ast.parse(source)
+    tree = parse(source)
     read: set[str] = set()
     bound = set(dir(builtins))
     for node in ast.walk(tree):
@@ -49,7 +51,7 @@ def free_names(source: str) -> set[str]:
 def definitions(source: str, wanted: set[str], without: str) -> str:
     """The top-level statements of `source` that define `wanted` names, and what those need in turn. May be empty."""
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except SyntaxError:  # starter code is often a bare head
         return ""
     by_name: dict[str, list[int]] = {}

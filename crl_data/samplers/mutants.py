@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from crl_data.syntax import parse
 from crl_data.types import Problem, Sampler, Solution
 
 
@@ -36,7 +37,7 @@ def sample(problem: Problem, count: int, seed: int) -> Iterator[Solution]:
 def mutants(source: str, count: int, seed: str) -> Iterator[Mutant]:
     """Up to `count` different mutants of a program, in an order that the seed gives."""
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
     except (SyntaxError, ValueError, RecursionError):
         return
     places = [(number, edit) for number, node in enumerate(ast.walk(tree)) for edit in _edits(node)]
@@ -52,7 +53,7 @@ def mutants(source: str, count: int, seed: str) -> Iterator[Mutant]:
         try:
             code = ast.unparse(ast.fix_missing_locations(edited))
             compile(code, "<unknown>", "exec", dont_inherit=True)  # what parses need not compile: a lost `nonlocal`
-            form = normalised(ast.parse(code))
+            form = normalised(parse(code))
         except (SyntaxError, ValueError, RecursionError):
             continue
         if form not in seen:
