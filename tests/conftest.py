@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,10 @@ from tests.sandbox.engine import engine
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("CRL_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+# In the background of a shell Ctrl-C is ignored, and so it would be by every command that is started here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
