@@ -5,6 +5,7 @@ Every exception stands here by name, with its cause.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from crl_data import Judge, Judgement, Problem, Solution
 from crl_data.importers import SetAside, Tools, read_problems, read_solutions
 from crl_data.judging import Policy
+from tests.conftest import Command
 
 # Graph programs: their tests are pytest modules that need other files of QuixBugs.
 QUIXBUGS_SET_ASIDE = {
@@ -93,3 +95,13 @@ def test_quixbugs_correct_programs_are_true_and_buggy_ones_are_not(exact: Judge,
     assert (len(correct), len(buggy)) == (31, 31)
     assert not_true(correct) == {}
     assert [one.problem_id for one in buggy if one.verdict is True] == []
+
+
+@pytest.mark.slow
+def test_every_reference_of_humaneval_plus_holds(crl_data: Command, shared_data: Path) -> None:
+    """Expected outputs are computed by the canonical solution in the sandbox; it must then pass every one of its tests."""
+    source = shared_data / "evalplus" / "HumanEvalPlus.jsonl.gz"
+    done = crl_data("import", "evalplus", source, "--out", "plus.jsonl", "--verify", "--json", timeout=900)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["problems"], told["holding"], told.get("failing", 0)) == (164, 164, 0), told["notes"]
