@@ -75,12 +75,12 @@ class Program:
         self.streams: list[Streams] = []  # opened, and not yet used by a test
         sys.argv = [self.file]
         sys.path[:] = path
-        self.baseline = _State()
+        self.baseline = State()
 
     def expect(self, open_files: tuple[int, int]) -> None:
         """Say what a child sets for itself, so that it does not pass for the solution's doing; called where it is forked."""
         self.baseline.take_process()
-        self.baseline.limits[_LIMITS.index(resource.RLIMIT_NOFILE)] = open_files
+        self.baseline.limits[LIMITS.index(resource.RLIMIT_NOFILE)] = open_files
         frames, frame = _FRAMES_BELOW, sys._getframe()
         while frame.f_back is not None:
             frames, frame = frames + 1, frame.f_back
@@ -125,7 +125,7 @@ def serve(program: Program, control: socket.socket) -> None:
         argument = (
             message[GO.size :] if not in_file else b"" if program.mode == "stdin" else os.pread(INPUT_FD, size, 0)
         )
-        _seed(seed)
+        seed_all(seed)
         os.chdir(program.work)
         status, code, answer, note = run(program, argument)
         spent = last or baseline.restore()
@@ -144,7 +144,7 @@ def serve(program: Program, control: socket.socket) -> None:
 
 def rehearse(program: Program) -> None:
     """Do all that `serve` does for one test, without a judge: for the dry run of `cell`."""
-    _seed(1)
+    seed_all(1)
     if program.mode == "stdin":
         _run_stdin(program, b"")
     else:
@@ -163,7 +163,7 @@ def add_site_names() -> None:
         setattr(builtins, name, _sitebuiltins._Printer(name, "See https://www.python.org/psf/license/"))
 
 
-def _seed(seed: int) -> None:
+def seed_all(seed: int) -> None:
     random.seed(seed)
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
@@ -186,7 +186,7 @@ def _run_stdin(program: Program, argument: bytes) -> Answer:
     namespace = _new_module("__main__", program).__dict__
     status, code, note = _run(program.code, namespace)
     try:
-        _end_program(streams[1])
+        end_program(streams[1])
         if program.dies_aloud:  # as the interpreter: finalizers see their globals whole
             del namespace
             sys.modules.pop("__main__", None)
@@ -259,7 +259,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}{': ' if text else ''}{text}{where}"
 
 
-def _end_program(stdout: io.TextIOWrapper) -> None:
+def end_program(stdout: io.TextIOWrapper) -> None:
     """What the interpreter does first at the end: threads joined, exit functions called, output written."""
     _join_threads()
     if atexit._ncallbacks():
@@ -311,7 +311,7 @@ def _register_again() -> None:
 
 def _run_calls(program: Program, argument: bytes) -> Answer:
     if program.module is None and program.load_error is None:
-        program.module, program.load_error = _load(program)
+        program.module, program.load_error = load(program)
         program.baseline.take()  # what the module sets when it is imported is the program's, not one test's
     if program.load_error is not None or program.module is None:
         return program.load_error or (LOAD_FAILED, 1, b"", "")
@@ -334,7 +334,7 @@ def _run_calls(program: Program, argument: bytes) -> Answer:
     return RETURNED, 0, answer, ""
 
 
-def _load(program: Program) -> tuple[types.ModuleType | None, Answer | None]:
+def load(program: Program) -> tuple[types.ModuleType | None, Answer | None]:
     module = _new_module("solution", program)
     try:
         exec(program.code, module.__dict__)
@@ -380,7 +380,7 @@ def _call(function: Callable[..., Any], call: dict[str, Any]) -> dict[str, Any]:
 
 def _run_beside(program: Program, argument: bytes) -> Answer:
     test = json.loads(argument)
-    module, failure = _load(program)
+    module, failure = load(program)
     if module is None:
         return failure or (LOAD_FAILED, 1, b"", "")
     namespace: dict[str, Any] = {"__name__": "__test__", "__builtins__": builtins}
@@ -404,11 +404,11 @@ def _run_beside(program: Program, argument: bytes) -> Answer:
             RAISED,
             1,
             b"",
-            describe(error) + _test_line(error, {"<test>": test["source"], "<test set-up>": program.prelude_source}),
+            describe(error) + test_line(error, {"<test>": test["source"], "<test set-up>": program.prelude_source}),
         )
 
 
-def _test_line(error: BaseException, sources: dict[str, str]) -> str:
+def test_line(error: BaseException, sources: dict[str, str]) -> str:
     """The line of the test that was being run, for a person."""
     found = ""
     step = error.__traceback__
@@ -440,13 +440,13 @@ _BUILTINS = (
     "str",
     "sum",
 )
-_LIMITS = tuple(
+LIMITS = tuple(
     getattr(resource, "RLIMIT_" + name) for name in ("AS", "CORE", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
 )
 _SIGNALS = [n for n in range(1, 32) if n not in (signal.SIGKILL, signal.SIGSTOP)]
 
 
-class _State:
+class State:
     """What one test could change that the next would see; `restore` puts back what can be put back, cheaply.
 
     What cannot (threads, processes, changed limits) makes the process spent. What is not looked at here (attributes of
@@ -472,7 +472,7 @@ class _State:
 
     def take_process(self) -> None:
         """What a new process has set for itself."""
-        self.limits = [resource.getrlimit(kind) for kind in _LIMITS]
+        self.limits = [resource.getrlimit(kind) for kind in LIMITS]
         self.handlers = [_signal.getsignal(n) for n in _SIGNALS]
 
     def restore(self) -> bool:
@@ -506,7 +506,7 @@ class _State:
         self._forget_modules()
         if [_signal.getsignal(n) for n in _SIGNALS] != self.handlers:
             return True
-        if [resource.getrlimit(kind) for kind in _LIMITS] != self.limits:
+        if [resource.getrlimit(kind) for kind in LIMITS] != self.limits:
             return True
         return bool(_thread._count()) or _has_children()
 

@@ -29,7 +29,7 @@ import struct
 import time
 from typing import Any, NamedTuple
 
-from . import child, group, kernel, wire
+from . import child, group, kernel, scratch, wire
 from .cell import CODE_FD, END, FINISH, FORK, NEW_CELL, READY, REFUSED, WAIT_CELL, Channels, Ends
 from .view import PARTS
 from .walls import Walls
@@ -492,7 +492,7 @@ class Supervisor:
         Modes and times are put back too, so that a solution finds no word there from a process before it.
         """
         box = os.stat(self.walls.box)
-        _put_back(self.walls.box, box)
+        scratch.put_back(self.walls.box, box)
         if box.st_size > self.box_size and not self.walls.none:  # only where no Landlock stands
             raise Fault("something was left in the box")
         for path, empty in self.parts.items():
@@ -500,9 +500,9 @@ class Supervisor:
                 found = os.stat(path)
                 if found.st_size != empty:  # in a tmpfs an entry makes a folder larger
                     os.chmod(path, 0o755)
-                    _remove_all(path)
+                    scratch.remove_all(path)
                     found = os.stat(path)
-                _put_back(path, found)
+                scratch.put_back(path, found)
             except FileNotFoundError:  # without walls a program can take the folder itself away
                 os.makedirs(path)
 
@@ -546,49 +546,6 @@ def _drain(pair: tuple[socket.socket, socket.socket]) -> None:
                 pass
         except BlockingIOError:
             pass
-
-
-def _put_back(path: str, found: os.stat_result) -> None:
-    if found.st_mode & 0o7777 != 0o755:
-        os.chmod(path, 0o755)
-    if found.st_mtime_ns or found.st_atime_ns:
-        os.utime(path, ns=(0, 0))
-
-
-def _remove_all(path: str) -> None:
-    """Remove all that is in a folder, whatever modes the solution gave to it, and however deep it lies.
-
-    A folder is brought up to the top before it is emptied, so that neither depth nor the length of a path counts.
-    """
-    name_of = f".{os.urandom(8).hex()}-{{}}".format
-    brought = 0
-    top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        while names := os.listdir(top):
-            for name in names:
-                if _unlinked(name, top):
-                    continue
-                folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
-                try:
-                    for below in os.listdir(folder):
-                        if not _unlinked(below, folder):
-                            os.rename(below, name_of(brought), src_dir_fd=folder, dst_dir_fd=top)
-                            brought += 1
-                finally:
-                    os.close(folder)
-                os.rmdir(name, dir_fd=top)
-    finally:
-        os.close(top)
-
-
-def _unlinked(name: str, folder: int) -> bool:
-    """Remove an entry that is no folder; a folder is opened up instead, and False is said."""
-    try:
-        os.unlink(name, dir_fd=folder)
-        return True
-    except (IsADirectoryError, PermissionError):
-        os.chmod(name, 0o700, dir_fd=folder)
-        return False
 
 
 def _signal_name(number: int) -> str:

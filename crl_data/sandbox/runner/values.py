@@ -12,6 +12,7 @@ of thousands of digits, sets and dictionaries whose members were made to share a
 from __future__ import annotations
 
 import json
+import re
 import sys
 from base64 import b64decode, b64encode
 from collections import Counter
@@ -25,10 +26,13 @@ MAX_BITS = 1_000_000
 MAX_DIGITS = 10_000  # of a decimal
 MAX_SHARED = 256  # different values of one hash, in one set or dictionary
 
-_ATOMS = frozenset({type(None), bool, int, float, str})
+ATOMS = frozenset({type(None), bool, int, float, str})
+DTYPE_KINDS = frozenset("biufcSU")  # of numpy's arrays and scalars: numbers, and text of a fixed width
+NUMBERED = frozenset({list, tuple, dict, set, frozenset, bytearray, bytes})
+NUMBERED_TAGS = frozenset({"tuple", "frozenset", "bytes", "ndarray"})  # that cannot be filled after they are made
 _CONTAINERS: dict[type, str] = {tuple: "tuple", set: "set", frozenset: "frozenset"}
-_PLAIN_BASES = (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
-_BIG = 1 << 14000  # just under 4,300 digits
+PLAIN_BASES = (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
+BIG = 1 << 14000  # just under 4,300 digits
 
 
 class CannotCross(Exception):
@@ -42,18 +46,18 @@ class Malformed(Exception):
 # --- from a value to bytes: beside the solution -----------------------------------------------------------------------
 
 
-def encode(value: object, *, iterate: bool = False) -> bytes:
+def encode(value: object, *, iterate: bool = False, exact: bool = True) -> bytes:
     """The text of `value`. With `iterate`, what can be iterated and has no plain form is drawn out, and crosses as an
-    iterator. Raises `CannotCross`.
+    iterator. Unless `exact`, a scalar of numpy's crosses as the number it is, and its arrays do not. Raises `CannotCross`.
     """
     digits = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(4300)  # the solution may have lifted it; the judge has not
     try:
-        packed = pack(value, iterate=iterate, scan_ints=False)
+        packed = pack(value, iterate=iterate, scan_ints=False, exact=exact)
         try:
             text = json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
         except ValueError:  # a list of plain ints with a very long one among them
-            text = json.dumps(pack(value, iterate=iterate), ensure_ascii=False, separators=(",", ":"))
+            text = json.dumps(pack(value, iterate=iterate, exact=exact), ensure_ascii=False, separators=(",", ":"))
     finally:
         sys.set_int_max_str_digits(digits)
     data = text.encode("utf-8", "surrogatepass")
@@ -62,21 +66,22 @@ def encode(value: object, *, iterate: bool = False) -> bytes:
     return data
 
 
-def pack(value: object, *, iterate: bool = False, scan_ints: bool = True) -> Any:
+def pack(value: object, *, iterate: bool = False, scan_ints: bool = True, exact: bool = True) -> Any:
     """The JSON-ready form of `value`; without `scan_ints`, but for long ints in lists of atoms. Raises `CannotCross`."""
-    return _Packer(iterate, scan_ints).pack(value, 0)
+    return Packer(iterate, scan_ints, exact).pack(value, 0)
 
 
-class _Packer:
-    def __init__(self, iterate: bool, scan_ints: bool) -> None:
+class Packer:
+    def __init__(self, iterate: bool, scan_ints: bool, exact: bool) -> None:
         self.nodes = 0
+        self.exact = exact
         self.iterate = iterate
         self.scan_ints = scan_ints
 
     def pack(self, value: Any, depth: int) -> Any:
         kind = type(value)
-        if kind in _ATOMS:
-            return self.integer(value) if kind is int and not -_BIG < value < _BIG else value
+        if kind in ATOMS:
+            return self.integer(value) if kind is int and not -BIG < value < BIG else value
         if depth >= MAX_DEPTH:
             raise CannotCross(f"a value nested deeper than {MAX_DEPTH}")
         if kind is list:
@@ -109,7 +114,7 @@ class _Packer:
         self.nodes += len(value)
         if self.nodes > MAX_NODES:
             raise CannotCross(f"a value of more than {MAX_NODES:,} parts")
-        if not self.scan_ints and _ATOMS.issuperset(map(type, value)):
+        if not self.scan_ints and ATOMS.issuperset(map(type, value)):
             return value
         return [self.pack(item, depth + 1) for item in value]
 
@@ -128,17 +133,19 @@ class _Packer:
                 raise CannotCross(f"a decimal of more than {MAX_DIGITS:,} digits")
             return {"decimal": text}
         if module == "fractions" and name == "Fraction":
-            if not (-_BIG < value.numerator < _BIG and value.denominator < _BIG):
+            if not (-BIG < value.numerator < BIG and value.denominator < BIG):
                 raise CannotCross("a fraction of more than 4,200 digits")
             return {"fraction": [self.pack(value.numerator, depth), self.pack(value.denominator, depth)]}
         if module == "datetime":
             packed = _pack_datetime(value, name)
             if packed is not None:
                 return packed
-        if module == "numpy" and hasattr(value, "dtype") and getattr(value, "shape", None) == ():
-            return self.pack(value.item(), depth + 1)
+        if module == "numpy" and hasattr(value, "dtype"):
+            packed = self.numpy(value, name, depth)
+            if packed is not None:
+                return packed
         for base in kind.__mro__:
-            if base in _PLAIN_BASES:
+            if base in PLAIN_BASES:
                 return self.pack(_as_plain(value, base), depth + 1)
         if self.iterate and depth == 0 and hasattr(kind, "__iter__"):
             drawn: list[Any] = []
@@ -148,6 +155,20 @@ class _Packer:
                     raise CannotCross(f"more than {MAX_NODES:,} items of a {kind.__qualname__}")
             return {"iterator": self.items(drawn, depth)}
         raise CannotCross(f"a value of type {kind.__qualname__}")
+
+
+    def numpy(self, value: Any, name: str, depth: int) -> Any:
+        if not self.exact:
+            return self.pack(value.item(), depth + 1) if value.shape == () else None
+        if value.dtype.kind not in DTYPE_KINDS:
+            return None
+        self.nodes += value.size
+        if self.nodes > MAX_NODES or value.nbytes > MAX_BYTES:
+            raise CannotCross(f"a value of more than {MAX_NODES:,} parts")
+        data = b64encode(value.tobytes()).decode()
+        if name == "ndarray":
+            return {"ndarray": [value.dtype.str, list(value.shape), data]}
+        return {"scalar": [value.dtype.str, data]}
 
 
 def _as_plain(value: Any, base: type) -> Any:
@@ -194,26 +215,21 @@ def decode(data: bytes) -> Any:
 
 def unpack(packed: Any) -> Any:
     """The value of a JSON-ready form. Raises `Malformed`, or what a hostile form makes a constructor raise."""
-    return _Unpacker().unpack(packed, 0)
+    return Unpacker().unpack(packed, 0)
 
 
-class _Unpacker:
+class Unpacker:
     def __init__(self) -> None:
         self.nodes = 0
 
     def unpack(self, packed: Any, depth: int) -> Any:
         kind = type(packed)
-        if kind in _ATOMS:
+        if kind in ATOMS:
             return packed
         if depth > 2 * MAX_DEPTH:  # most are an object and a list a level
             raise Malformed("nested too deep")
         if kind is list:
-            self.nodes += len(packed)
-            if self.nodes > 4 * MAX_NODES:
-                raise Malformed("too many parts")
-            if _ATOMS.issuperset(map(type, packed)):
-                return packed
-            return [self.unpack(item, depth + 1) for item in packed]
+            return self.items(packed, depth)
         self.nodes += 1
         if len(packed) != 1:
             raise Malformed("an object that is not one tag")
@@ -226,10 +242,18 @@ class _Unpacker:
         if tag in _OF_VALUES:
             if type(body) is not list:
                 raise Malformed(f"the body of {tag} is not a list")
-            body = self.unpack(body, depth + 1)
+            body = self.items(body, depth + 1)
         if tag == "fraction":
             self.nodes += _FRACTION_NODES
         return build(body)
+
+    def items(self, packed: list[Any], depth: int) -> list[Any]:
+        self.nodes += len(packed)
+        if self.nodes > 4 * MAX_NODES:
+            raise Malformed("too many parts")
+        if ATOMS.issuperset(map(type, packed)):
+            return packed
+        return [self.unpack(item, depth + 1) for item in packed]
 
     def dictionary(self, pairs: Any, depth: int) -> dict[Any, Any]:
         if type(pairs) is not list or any(type(pair) is not list or len(pair) != 2 for pair in pairs):
@@ -310,7 +334,7 @@ def _build_decimal(text: Any) -> Any:
 def _build_fraction(parts: list[Any]) -> Any:
     from fractions import Fraction
 
-    if any(not -_BIG < part < _BIG for part in _ints(parts, 2)):
+    if any(not -BIG < part < BIG for part in _ints(parts, 2)):
         raise Malformed("a fraction of too many digits")
     return Fraction(*parts)
 
@@ -353,6 +377,40 @@ def _build_datetime(parts: list[Any]) -> Any:
     return datetime(year, month, day, hour, minute, second, micro, tzinfo=_zone(parts[8]), fold=fold)
 
 
+def _numpy_dtype(text: Any) -> tuple[Any, Any]:
+    import numpy
+
+    if type(text) is not str or not re.fullmatch(r"[<>|=][biufcSU]\d{1,4}", text):
+        raise Malformed("not an element type of plain values")
+    return numpy, numpy.dtype(text)
+
+
+def _build_ndarray(parts: list[Any]) -> Any:
+    if type(parts) is not list or len(parts) != 3:
+        raise Malformed("an array of other than 3 parts")
+    numpy, dtype = _numpy_dtype(parts[0])
+    shape = parts[1]
+    if type(shape) is not list or len(shape) > 32 or any(type(n) is not int or n < 0 for n in shape):
+        raise Malformed("not the shape of an array")
+    size = 1
+    for n in shape:
+        size *= n
+    data = _build_bytes(parts[2])
+    if len(data) != size * dtype.itemsize or size > MAX_NODES:
+        raise Malformed("an array of another size")
+    return numpy.frombuffer(data, dtype).reshape(shape).copy()
+
+
+def _build_scalar(parts: list[Any]) -> Any:
+    if type(parts) is not list or len(parts) != 2:
+        raise Malformed("a scalar of other than 2 parts")
+    numpy, dtype = _numpy_dtype(parts[0])
+    data = _build_bytes(parts[1])
+    if len(data) != dtype.itemsize:
+        raise Malformed("a scalar of another size")
+    return numpy.frombuffer(data, dtype)[0]
+
+
 _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "tuple": tuple,
     "set": _build_set,
@@ -370,5 +428,7 @@ _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "time": _build_time,
     "datetime": _build_datetime,
     "timedelta": _build_timedelta,
+    "ndarray": _build_ndarray,
+    "scalar": _build_scalar,
 }
 _OF_VALUES = frozenset({"tuple", "set", "frozenset", "iterator", "range", "fraction"})
