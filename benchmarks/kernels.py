@@ -471,7 +471,7 @@ def solve(text):
     a, b = 0, 1
     for _ in range(n):
         a, b = b, (a + b) % 998244353
-    last = sum(int(digit) for digit in str(base ** max(n, 1)))
+    last = sum(int(digit) for digit in str(pow(base, max(n, 1), 10**200)))
     return f"{a} {pow(base, n, 1000000007)} {last}"
 """,
         _one_number(5, 60),
