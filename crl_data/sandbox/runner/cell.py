@@ -19,6 +19,7 @@ import socket
 import struct
 import sys
 import types
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from . import child, group, kernel, walls
@@ -157,6 +158,9 @@ if __name__ == "__main__":
 '''
 
 
+_REHEARSALS = 8  # the interpreter writes to code that runs for the first times
+
+
 def _dry_run(box: str, search_path: list[str]) -> None:
     """Do once everything that a child will do, so that its memory is already laid out when it is forked.
 
@@ -169,11 +173,39 @@ def _dry_run(box: str, search_path: list[str]) -> None:
         for _ in range(3):
             code = compile(_SAMPLE, os.path.join(box, child.SOLUTION_FILE), "exec", dont_inherit=True)
             program = child.Program(code, mode, "A", box, search_path)
-            child.rehearse(program)
+            for _ in range(_REHEARSALS):
+                child.rehearse(program)
     os.ftruncate(child.INPUT_FD, 0)
     os.ftruncate(child.OUTPUT_FD, 0)
     gc.collect()
+    _FILLING.extend(_fill_holes())
     gc.freeze()
+
+
+_FILLING: list[object] = []
+
+
+def _fill_holes() -> list[object]:
+    """Take every free place in memory that has been used before, so that what is made from now on lies side by side.
+
+    A process that is forked writes to the pages of what it makes: in holes all over memory each would be a page to copy.
+    """
+    kept: list[object] = []
+    for size in range(16, 513, 16):  # the size classes of Python's allocator
+        made: object = None
+        while made is None or (id(made) - _POOL_HEAD) % _POOL_BYTES:  # until one is the first of a new pool
+            made = object() if size == 16 else complex(1, 1) if size == 32 else bytes(size - _BYTES_HEAD)
+            kept.append(made)
+    size, highest = 1 << 17, 0
+    while size > 512:  # the C library's
+        made = bytes(size - _BYTES_HEAD)
+        kept.append(made)
+        if id(made) > highest:
+            highest, size = id(made), size * 15 // 16
+    return kept
+
+
+_POOL_BYTES, _POOL_HEAD, _BYTES_HEAD = 16 << 10, 48, 33
 
 
 # --- the cell ---------------------------------------------------------------------------------------------------------
@@ -230,6 +262,7 @@ class _Cell:
         self.pid = 0
         self.pidfd = -1
         self.ends: list[int] = []  # of the child, kept open until the next: its end is told by its exit alone
+        self.enter = self.entrance()
 
     def serve(self) -> None:
         self.prepare()
@@ -258,20 +291,32 @@ class _Cell:
         _signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))  # it is for the child, and must not end the cell
         self.program.expect(self.open_files)
 
+    def entrance(self) -> Callable[[list[int]], None]:
+        """What a child does, all names looked up before it is forked: in a child a look-up is a page of memory to copy."""
+        dup2, close_range, close, set_limit, set_mask = os.dup2, os.closerange, os.close, resource.setrlimit, _signal.pthread_sigmask
+        become_reaper, set_session, serve = kernel.become_reaper, None if self.alone else os.setsid, child.serve
+        numbers, open_files, program, control = tuple(NUMBERS), self.open_files, self.program, self.channels.child
+        kind, how, signals = resource.RLIMIT_NOFILE, _signal.SIG_UNBLOCK, (_signal.SIGINT,)
+
+        def enter(ends: list[int]) -> None:
+            for made, number in zip(ends, numbers):  # noqa: B905, as many as `Ends` has
+                dup2(made, number, False)
+            close_range(3, _LOW_FDS)  # nothing of ours is left but what `NUMBERS` says
+            close(CODE_FD)
+            set_limit(kind, open_files)
+            become_reaper()  # what a solution leaves behind comes to the child, and shows
+            set_mask(how, signals)
+            if set_session is not None:
+                set_session()
+            serve(program, control)
+
+        return enter
+
     def fork(self, poll: select.poll) -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                for made, number in zip(self.ends, NUMBERS, strict=True):
-                    os.dup2(made, number, inheritable=False)
-                os.closerange(3, _LOW_FDS)  # nothing of ours is left but what `NUMBERS` says
-                os.close(CODE_FD)
-                resource.setrlimit(resource.RLIMIT_NOFILE, self.open_files)
-                kernel.become_reaper()  # what a solution leaves behind comes to the child, and shows
-                _signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
-                if not self.alone:
-                    os.setsid()
-                child.serve(self.program, self.channels.child)
+                self.enter(self.ends)
             finally:
                 os._exit(70)
         self.pid, self.pidfd = pid, os.pidfd_open(pid)
