@@ -33,7 +33,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,12 @@ from benchmarks import workload
 from benchmarks.accounts import cpu_seconds
 from benchmarks.graders import FLOORS, PEERS, PREPARE
 from benchmarks.workload import Candidate, Task
+from crl_data import importers
+from crl_data.errors import RowError
+from crl_data.judging.reference import Reference
+from crl_data.rows import Row, cells_of, read_rows
+from crl_data.sandbox import open_sandbox
+from crl_data.types import Problem
 
 _EVERY = {"livecodebench": 4, "prime_code": 16, "spawn": 8}  # these take long: every n-th candidate
 _OURS: dict[str, dict[str, Any]] = {
@@ -96,7 +102,13 @@ class Grader:
         self._say({"problem": problem})
 
     def ask(self, items: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        self.send(items)
+        return self.receive()
+
+    def send(self, items: Sequence[tuple[str, str]]) -> None:
         self._say({"judge": items})
+
+    def receive(self) -> list[dict[str, Any]]:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
@@ -221,8 +233,13 @@ def take_turns(graders: Sequence[Grader], items: Callable[[Grader], Sequence[Ite
             print(f"\r{number + 1}/{count}", end="", file=sys.stderr)
 
 
-def report(graders: Sequence[Grader], items: Callable[[Grader], Sequence[Item]], kinds: Sequence[str]) -> list[dict[str, Any]]:
-    """The table; and the same as rows."""
+def report(
+    graders: Sequence[Grader],
+    items: Callable[[Grader], Sequence[Item]],
+    kinds: Sequence[str],
+    truth: bool = True,
+) -> list[dict[str, Any]]:
+    """The table; and the same as rows. Without `truth` nobody knows which verdicts are right."""
     print(
         f"\n{'':<28}{'n':>5}{'CPU ms':>9}" + "".join(f"{kind:>9}" for kind in kinds) + f"{'verdicts':>10}{'tests':>8}{'wrong':>7}"
     )
@@ -239,7 +256,7 @@ def report(graders: Sequence[Grader], items: Callable[[Grader], Sequence[Item]],
             "by_kind": {kind: _mean_ms(one, [n for n in seen if mine[n].kind == kind]) for kind in kinds},
             "verdicts_s": len(seen) / sum(one.wall_s.values()),
             "tests_s": sum(one.found[n]["run"] for n in seen) / sum(one.wall_s.values()),
-            "wrong": None if one.module in FLOORS else wrong,
+            "wrong": wrong if truth and one.module not in FLOORS else None,
         }
         rows.append(row)
         by_kind = "".join(f"{row['by_kind'][kind]:>9.1f}" for kind in kinds)
@@ -313,10 +330,229 @@ def kinds(options: argparse.Namespace) -> dict[str, Any]:
     return run(graders, tasks, candidates, [kind for kind in workload.KINDS if kind != "endless"])
 
 
+def humaneval(options: argparse.Namespace) -> dict[str, Any]:
+    """HumanEval's own tests on recorded completions; then HumanEval+, every input a test, on its references."""
+    data = Path(options.data)
+    figures = {}
+    for name, (problems, items, forms) in {
+        "HumanEval, recorded completions": _humaneval(data, options.limit or 240),
+        "HumanEval+, references": _humaneval_plus(data, options.limit or 164),
+    }.items():
+        print(f"\n{name}: {len(items)} solutions")
+        graders = [ours(f"{key}", settings, "function") for key, settings in _OURS.items() if "must" not in key]
+        graders += [one for one in peers(options) if one.module in forms]
+        try:
+            prepare(graders, lambda one: problems)  # noqa: B023, called at once
+            take_turns(graders, lambda one: items, len(items))  # noqa: B023
+        finally:
+            for one in graders:
+                one.close()
+        agree = [one.found[n]["verdict"] for one in graders for n in sorted(one.found)]
+        by = {one.name: [one.found[n]["verdict"] for n in range(len(items))] for one in graders}
+        rows = report(graders, lambda one: items, [], truth=all(item.kind == "right" for item in items))  # noqa: B023
+        differing = [n for n in range(len(items)) if len({str(verdicts[n]) for verdicts in by.values()}) > 1]
+        print(f"{len(differing)} of {len(items)} are judged differently by some: {', '.join(items[n].problem for n in differing[:12])}")
+        assert agree
+        figures[name] = {"rows": rows, "ratios": ratios(graders), "differing": len(differing)}
+    return figures
+
+
+def _humaneval(data: Path, limit: int) -> tuple[list[dict[str, Any]], list[Item], set[str]]:
+    problems = _imported("humaneval", data / "humaneval" / "HumanEval.jsonl.gz")
+    by_entry: dict[str, list[Problem]] = {}
+    for problem in problems:
+        by_entry.setdefault(problem.entry_point or "", []).append(problem)
+    solutions = importers.read_solutions(
+        "codet", str(data / "codet" / "HumanEval_codegen16B_code_solution.jsonl.gz"), Path(), _tools(None), lambda name: by_entry.get(name, ())
+    )
+    items = [Item(one.problem_id, one.code or "", "recorded", float("nan")) for one in solutions]
+    rows = [
+        {
+            "id": one.id,
+            "row": cells_of(one),
+            "human_eval": {"task_id": one.id, "entry_point": one.entry_point, "test": one.test_setup},
+        }
+        for one in problems
+    ]
+    return rows, items[:: max(1, len(items) // limit)][:limit], {"human_eval", "code_eval", "acecoder"}
+
+
+def _humaneval_plus(data: Path, limit: int) -> tuple[list[dict[str, Any]], list[Item], set[str]]:
+    path = data / "evalplus" / "HumanEvalPlus.jsonl.gz"
+    problems = {one.id: one for one in _imported("evalplus", path)}
+    rows, items = [], []
+    for line in read_rows(path):
+        assert isinstance(line, Row)
+        cells = line.cells
+        one = problems.get(cells["task_id"])
+        if one is None or len(items) == limit:
+            continue
+        inputs = cells["base_input"] + cells["plus_input"]
+        code = cells["prompt"] + cells["canonical_solution"]
+        namespace: dict[str, Any] = {}
+        exec(code, namespace)
+        expected = [namespace[cells["entry_point"]](*json.loads(json.dumps(one))) for one in inputs]
+        given = {"inputs": inputs, "expected": expected, "entry_point": cells["entry_point"], "atol": cells["atol"]}
+        rows.append({"id": one.id, "row": cells_of(one), "evalplus": {**given, "reference_s": [0.01] * len(inputs)}})
+        items.append(Item(one.id, code, "right", 1.0))
+    print(f"HumanEval+: {sum(len(row['row']['tests']) for row in rows)} tests of {len(rows)} problems")
+    return rows, items, {"evalplus"}
+
+
+def _imported(form: str, path: Path) -> list[Problem]:
+    with Reference(open_sandbox("local", ())) as reference:
+        made = importers.read_problems(form, str(path), Path(), _tools(reference))
+        return [one for one in made if isinstance(one, Problem)]
+
+
+def _tools(reference: Reference | None) -> importers.Tools:
+    def give_up(error: RowError) -> None:
+        raise error
+
+    assert reference is None or isinstance(reference, Reference)
+    return importers.Tools(lambda: reference, give_up)  # type: ignore[arg-type, return-value]
+
+
+def two(options: argparse.Namespace) -> dict[str, Any]:
+    """Two workers on two cores: what they gain, against what two processes gain that only run the candidates."""
+    if len(os.sched_getaffinity(0)) < 2:
+        raise SystemExit("two: this process may use one processor only")
+    tasks = workload.tasks(options.problems)
+    candidates = workload.candidates(tasks)[: options.limit or 160]
+    items = {form: [item_of(one, form) for one in candidates] for form in ("stdin", "function")}
+    problems = {form: [problem_for(task, form) for task in tasks] for form in items}
+    rounds: dict[str, list[float]] = {"us": [], "floor": []}
+    graders = {
+        "us, 1": ours("us, 1", {"jobs": 1}),
+        "us, 2": ours("us, 2", {"jobs": 2}, cores=(0, 1)),
+        **{f"floor, {n}": Grader(f"floor, {n}", "fork_walls", sys.executable, "function", 0.8, cores=(n - 1,)) for n in (1, 2)},
+    }
+    try:
+        prepare(list(graders.values()), lambda one: problems[one.form])
+        for _ in range(options.rounds):
+            took = {}
+            for name, users in {"us, 1": ["us, 1"], "us, 2": ["us, 2"], "floor, 1": ["floor, 1"], "floor, 2": ["floor, 1", "floor, 2"]}.items():
+                work = items[graders[users[0]].form]
+                begun = time.monotonic()
+                for place, user in enumerate(users):
+                    graders[user].send([(item.problem, item.code) for item in work[place :: len(users)]])
+                for user in users:
+                    graders[user].receive()
+                took[name] = time.monotonic() - begun
+            rounds["us"].append(took["us, 1"] / took["us, 2"])
+            rounds["floor"].append(took["floor, 1"] / took["floor, 2"])
+    finally:
+        for one in graders.values():
+            one.close()
+    gains = {name: statistics.median(found) for name, found in rounds.items()}
+    share = statistics.median(a / b for a, b in zip(rounds["us"], rounds["floor"], strict=True))
+    print(f"{len(candidates)} candidates, {options.rounds} rounds, medians: two workers are {gains['us']:.2f} times as fast as one")
+    print(f"two processes that only run the candidates are {gains['floor']:.2f} times as fast as one; ours gain {share:.2f} of that")
+    return {**gains, "share": share}
+
+
+def batch(options: argparse.Namespace) -> dict[str, Any]:
+    """A step of reinforcement learning: 1,024 completions of 24 tests, half of them right, on two cores."""
+    tasks = workload.tasks(32)
+    candidates = workload.candidates(tasks, per_task=32)[: options.limit or 1024]
+    items = {form: [item_of(one, form) for one in candidates] for form in ("stdin", "function")}
+    problems = {form: [problem_for(task, form) for task in tasks] for form in items}
+    cores = tuple(sorted(os.sched_getaffinity(0)))[:2]
+    groups = {
+        name: [ours(name, {**settings, "jobs": len(cores)}, cores=cores)]
+        for name, settings in _OURS.items()
+    }
+    options.only = options.only or ["evalplus", "acecoder"]
+    for peer in peers(options):  # a process for each core
+        groups[peer.name] = [replace(peer, cores=(core,), cpu_s={}, wall_s={}, found={}) for core in cores]
+    everyone = [one for group in groups.values() for one in group]
+    wall, cpu, wrong = dict.fromkeys(groups, 0.0), dict.fromkeys(groups, 0.0), dict.fromkeys(groups, 0)
+    try:
+        prepare(everyone, lambda one: problems[one.form])
+        for begin in range(0, len(candidates), _CHUNK):
+            for name, group in groups.items():
+                part = items[group[0].form][begin : begin + _CHUNK]
+                begun = time.monotonic()
+                for place, one in enumerate(group):
+                    one.send([(item.problem, item.code) for item in part[place :: len(group)]])
+                found = [one.receive() for one in group]
+                wall[name] += time.monotonic() - begun
+                cpu[name] += sum(one.spent() for one in group)
+                for place, one in enumerate(group):
+                    expected = [item.verdict(one.threshold) for item in part[place :: len(group)]]
+                    wrong[name] += sum(a["verdict"] is not b for a, b in zip(found[place], expected, strict=True))
+    finally:
+        for one in everyone:
+            one.close()
+    print(f"{len(candidates)} completions, {sum(one.kind == 'right' for one in candidates)} of them right, {len(cores)} cores")
+    print(f"{'':<28}{'seconds':>9}{'CPU s':>9}{'wrong':>7}" + "".join(f"{'x ' + name:>14}" for name in groups if name in PEERS))
+    for name in groups:
+        multiples = "".join(f"{wall[name] / wall[other]:>14.2f}" for other in groups if other in PEERS)
+        print(f"{name:<28}{wall[name]:>9.1f}{cpu[name]:>9.1f}{wrong[name]:>7}{multiples}")
+    return {"wall_s": wall, "cpu_s": cpu, "wrong": wrong}
+
+
+_CHUNK = 128
+_FIRST_VERDICT = """
+import time
+begun = time.monotonic()
+from crl_data import Judge, Problem, Solution
+from crl_data.types import Test, TestKind
+problem = Problem(id="sum", question="", test_kind=TestKind.STDIN, tests=(Test(input="1 2", expected="3"),))
+imported = time.monotonic()
+with Judge(jobs=1, sandbox="local") as judge:
+    assert judge.judge(problem, Solution(problem_id="sum", id="1", code="print(sum(map(int, input().split())))")).verdict
+    print(imported - begun, time.monotonic() - imported)
+"""
+
+
+def start(options: argparse.Namespace) -> dict[str, Any]:
+    """From nothing to the first verdict, each time in a new process: importing the library, and then a Judge's start."""
+    seen: list[tuple[float, float]] = []
+    for _ in range(2 * options.rounds + 1):
+        said = subprocess.run([sys.executable, "-c", _FIRST_VERDICT], stdout=subprocess.PIPE, text=True, check=True).stdout
+        imported, judged = map(float, said.split())
+        seen.append((1000 * imported, 1000 * judged))
+    imported, judged = (statistics.median(values) for values in zip(*seen, strict=True))
+    print(f"{len(seen)} starts, medians: {imported:.0f} ms to import the library, then {judged:.0f} ms to the first verdict")
+    print(f"the least: {min(one for one, _ in seen):.0f} and {min(two for _, two in seen):.0f} ms")
+    return {"import_ms": imported, "first_verdict_ms": judged}
+
+
+def agree(options: argparse.Namespace) -> dict[str, Any]:
+    """Every candidate in one process for all tests, and in one for each: every outcome must be the same, and true."""
+    tasks = workload.tasks(options.problems)
+    candidates = workload.candidates(tasks, endless=0.02)[: options.limit or None]
+    flips: list[str] = []
+    for form in ("stdin", "function", "assert"):
+        items = [item_of(one, form) for one in candidates]
+        both = [ours("batch", {}, form), ours("per-test", {"isolation": "per-test"}, form)]
+        try:
+            prepare(both, lambda one: [problem_for(task, one.form) for task in tasks])
+            take_turns(both, lambda _: items, len(items))  # noqa: B023, called at once
+        finally:
+            for one in both:
+                one.close()
+        for number, candidate in enumerate(candidates):
+            first, second = (one.found[number] for one in both)
+            true = candidate.right(0.8)
+            if first["outcomes"] != second["outcomes"] or {first["verdict"], second["verdict"]} != {true}:
+                flips.append(f"{candidate.id} as {form}, which is {true}: {first['reason']} | {second['reason']}")
+    for flip in flips:
+        print(flip)
+    print(f"{3 * len(candidates)} judgements twice: {len(flips)} differ or are not true")
+    return {"judgements": 3 * len(candidates), "flips": len(flips)}
+
+
 _WHAT: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
     "verdicts": verdicts,
     "endless": lambda options: verdicts(options, endless=0.05),
     "kinds": kinds,
+    "humaneval": humaneval,
+    "two": two,
+    "batch": batch,
+    "start": start,
+    "agree": agree,
 }
 
 
@@ -329,6 +565,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="these peers and no others")
     parser.add_argument("--problems", type=int, default=40)
     parser.add_argument("--limit", type=int, help="the first so many candidates")
+    parser.add_argument("--rounds", type=int, default=5, help="of `two` and `start`")
+    parser.add_argument("--data", metavar="FOLDER", default="../shared/data", help="where HumanEval's files are")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
     for name in options.what:

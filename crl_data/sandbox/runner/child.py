@@ -56,34 +56,42 @@ Answer = tuple[int, int, bytes, str]  # status, exit code, answer, note
 class Program:
     """What is run: the compiled solution, how its tests run it, and what every start of it needs.
 
-    It is made in the cell, before any process is forked that runs it: what is made there is made once, and a page of
-    memory that the child need not write to is a page that need not be copied.
+    It is made in the zygote, before there is a solution, and told of it in the cell (`load`), before any process is forked
+    that runs it: what is made there is made once, and a page of memory that the child need not write to is a page that
+    need not be copied.
     """
 
-    def __init__(
-        self, code: types.CodeType, mode: str, entry: str | None, box: str, path: list[str], prelude: str = ""
-    ) -> None:
-        self.code = code
-        self.mode = mode
-        self.run: Callable[[Program, bytes], Answer] = {
-            "stdin": _run_stdin,
-            "calls": _run_calls,
-            "beside": _run_beside,
-        }[mode]
-        self.message_bytes = GO.size + (0 if mode == "stdin" else INLINE_BYTES)
-        self.entry = entry
+    code: types.CodeType
+    mode: str
+    entry: str | None
+    run: Callable[[Program, bytes], Answer]
+    message_bytes: int
+    prelude: types.CodeType | None
+    prelude_source: str
+    dies_aloud: bool
+
+    def __init__(self, box: str, path: list[str]) -> None:
         self.work = os.path.join(box, "work")
         self.file = os.path.join(box, SOLUTION_FILE)
-        self.prelude_source = prelude
-        self.prelude = compile(prelude, "<test set-up>", "exec") if mode == "beside" else None
-        self.dies_aloud = not _DYING.isdisjoint(_names(code))
         self.module: types.ModuleType | None = None
         self.load_error: Answer | None = None
         self.first_streams = sys.stdin, sys.stdout, sys.stderr  # to be let go of is work for each child
         self.streams_are_new = False
+        self.only_test = False
         sys.argv = [self.file]
         sys.path[:] = path
         self.baseline = _State()
+
+    def load(self, code: types.CodeType, mode: str, entry: str | None, prelude: str = "") -> None:
+        """Take a solution and the way in which its tests run it."""
+        self.code = code
+        self.mode = mode
+        self.entry = entry
+        self.run = {"stdin": _run_stdin, "calls": _run_calls, "beside": _run_beside}[mode]
+        self.message_bytes = GO.size + (0 if mode == "stdin" else INLINE_BYTES)
+        self.prelude = compile(prelude, "<test set-up>", "exec") if mode == "beside" else None
+        self.prelude_source = prelude
+        self.dies_aloud = not _DYING.isdisjoint(_names(code))
 
     def expect(self, open_files: tuple[int, int]) -> None:
         """Say what a child sets for itself, so that it does not pass for the solution's doing; called where it is forked."""
@@ -141,6 +149,7 @@ def _answer(program: Program, message: bytes) -> tuple[int, bytes]:
     argument = message[GO.size :] if not in_file else b"" if program.mode == "stdin" else os.pread(INPUT_FD, size, 0)
     _seed(seed)
     os.chdir(program.work)
+    program.only_test = bool(last)
     status, code, answer, note = program.run(program, argument)
     spent = last or program.baseline.restore()
     note_bytes = note.encode("utf-8", "replace")[:NOTE_BYTES]
@@ -324,7 +333,8 @@ def _register_again() -> None:
 def _run_calls(program: Program, argument: bytes) -> Answer:
     if program.module is None and program.load_error is None:
         program.module, program.load_error = _load(program)
-        program.baseline.take()  # what the module sets when it is imported is the program's, not one test's
+        if not program.only_test:
+            program.baseline.take()  # what the module sets when it is imported is the program's, not one test's
     if program.load_error is not None or program.module is None:
         return program.load_error or (LOAD_FAILED, 1, b"", "")
     function, missing = _find(program.module, program.entry or "")

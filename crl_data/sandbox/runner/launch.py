@@ -118,6 +118,8 @@ def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # the judge's end is ours, whatever the supervisor is doing then
     os.close(0)
     os.close(1)
+    if memory is not None:
+        memory.sweep()
     _, status = os.waitpid(pid, 0)
     if memory is not None:
         try:
