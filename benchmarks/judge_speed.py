@@ -29,14 +29,13 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
+from benchmarks.accounts import cpu_seconds
 from crl_data import Judge, Problem, Solution
 from crl_data.compare import output_rule
 from crl_data.problems import is_source
 from crl_data.responses import code_of
 from crl_data.rows import Row, problem_of, read_rows, solution_of
 from crl_data.types import Outcome, Test, TestKind
-
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -149,9 +148,9 @@ def measure(works: list[Work], judge: Judge, rounds: int) -> dict[str, float]:
         ]
         passed = []
         for seconds, side in sides if number % 2 else reversed(sides):
-            before = cpu_seconds()
+            before = cpu_seconds(os.getpid())
             passed.append(side())
-            seconds.append(cpu_seconds() - before)
+            seconds.append(cpu_seconds(os.getpid()) - before)
         assert passed[0] == passed[1], f"the two sides do not agree: {passed} tests passed"
     ratios = [b / a for a, b in zip(here, there, strict=True)]
     return {
@@ -186,35 +185,6 @@ def started_anew(works: list[Work]) -> int:
                 )
                 passed += done.returncode == 0 and same(test.expected.encode(), done.stdout)
     return passed
-
-
-def cpu_seconds() -> float:
-    """CPU seconds of this process and all below it, dead or alive."""
-    total = sum(os.times()[:4])
-    level = [os.getpid()]
-    while level:
-        below: list[int] = []
-        for pid in level:
-            for task in _listed(f"/proc/{pid}/task"):
-                below += [int(word) for word in _text(f"/proc/{pid}/task/{task}/children").split()]
-        for pid in below:
-            total += sum(map(int, _text(f"/proc/{pid}/stat").rpartition(") ")[2].split()[11:15])) / _TICKS
-        level = below
-    return total
-
-
-def _listed(path: str) -> list[str]:
-    try:
-        return os.listdir(path)
-    except OSError:
-        return []
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""
 
 
 if __name__ == "__main__":

@@ -28,7 +28,13 @@ BACKENDS = ("auto", "local", "docker", "none")
 
 _PATIENCE_S = 60.0
 _RUNNER = Path(__file__).parent / "runner"
-_ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    "LD_BIND_NOW": "1",  # else every process binds each function of the C library anew, at its first call
+}
 
 
 @dataclass(frozen=True, kw_only=True)

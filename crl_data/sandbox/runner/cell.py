@@ -10,7 +10,8 @@ from __future__ import annotations
 import _signal  # type: ignore[import-not-found]  # `signal` without its enumerations, which are dear in a child
 import array  # noqa: F401, `socket.recv_fds` imports it, and would do so in every cell
 import fcntl
-import json
+import gc
+import marshal
 import os
 import resource
 import select
@@ -19,6 +20,7 @@ import socket
 import struct
 import sys
 import types
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from . import child, group, kernel, walls
@@ -101,6 +103,11 @@ def run_zygote(
     _dry_run(raised.box, search_path)
     for fd in (0, 1, 2):
         os.dup2(child.NULL_FD, fd)
+    program = child.Program(raised.box, search_path)
+    program.open_streams()
+    gc.collect()
+    _FILLING.extend(_fill_holes())
+    gc.freeze()
     user, group_id = os.geteuid(), os.getegid()
     control = channels.zygote[1]
     control.send(READY)
@@ -111,7 +118,7 @@ def run_zygote(
             cell = walls.fork_cell(raised)
             if cell == 0:
                 control.close()
-                _run_cell(channels, raised, user, group_id, search_path)
+                _run_cell(channels, raised, user, group_id, program)
             control.send(struct.pack("<i", cell))
         elif message == WAIT_CELL:
             control.send(struct.pack("<i", os.waitpid(cell, 0)[1]))
@@ -157,34 +164,61 @@ if __name__ == "__main__":
 '''
 
 
+_REHEARSALS = 8  # the interpreter writes to code that runs for the first times
+
+
 def _dry_run(box: str, search_path: list[str]) -> None:
     """Do once everything that a child will do, so that its memory is already laid out when it is forked.
 
     This more than anything lowers the price of a fork (a quarter of a verdict's CPU time, measured).
     """
-    import gc
-
     os.pwrite(child.INPUT_FD, b"1 2\n3 4\n", 0)
     for mode in ("stdin", "calls"):
         for _ in range(3):
             code = compile(_SAMPLE, os.path.join(box, child.SOLUTION_FILE), "exec", dont_inherit=True)
-            program = child.Program(code, mode, "A", box, search_path)
-            child.rehearse(program)
+            program = child.Program(box, search_path)
+            program.load(code, mode, "A")
+            for _ in range(_REHEARSALS):
+                child.rehearse(program)
     os.ftruncate(child.INPUT_FD, 0)
     os.ftruncate(child.OUTPUT_FD, 0)
-    gc.collect()
-    gc.freeze()
+
+
+_FILLING: list[object] = []
+
+
+def _fill_holes() -> list[object]:
+    """Take every free place in memory that has been used before, so that what is made from now on lies side by side.
+
+    A process that is forked writes to the pages of what it makes: in holes all over memory each would be a page to copy.
+    """
+    kept: list[object] = []
+    for size in range(16, 513, 16):  # the size classes of Python's allocator
+        made: object = None
+        while made is None or (id(made) - _POOL_HEAD) % _POOL_BYTES:  # until one is the first of a new pool
+            made = object() if size == 16 else complex(1, 1) if size == 32 else bytes(size - _BYTES_HEAD)
+            kept.append(made)
+    size, highest = 1 << 17, 0
+    while size > 512:  # the C library's
+        made = bytes(size - _BYTES_HEAD)
+        kept.append(made)
+        if id(made) > highest:
+            highest, size = id(made), size * 15 // 16
+    return kept
+
+
+_POOL_BYTES, _POOL_HEAD, _BYTES_HEAD = 16 << 10, 48, 33
 
 
 # --- the cell ---------------------------------------------------------------------------------------------------------
 
 
-def _run_cell(channels: Channels, raised: walls.Walls, user: int, group_id: int, search_path: list[str]) -> None:
+def _run_cell(channels: Channels, raised: walls.Walls, user: int, group_id: int, program: child.Program) -> None:
     """Compile the solution and fork children that run it, as the supervisor asks for them. Never returns."""
     control = channels.cell[1]
     try:
-        for number in (signal.SIGINT, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
+        for number in (_signal.SIGINT, _signal.SIGPIPE):
+            _signal.signal(number, _signal.SIG_DFL)
         order, code = _read_order()
         limits = walls.Limits(**order["limits"])
         walls.raise_own(raised, limits, user, group_id)
@@ -192,7 +226,7 @@ def _run_cell(channels: Channels, raised: walls.Walls, user: int, group_id: int,
         control.send(b"!" + repr(error).encode()[:1000])  # ours, and not the solution's
         os._exit(1)
     try:
-        program = _compile(order, code, raised.box, search_path)
+        _load(program, order, code)
     except BaseException as error:
         control.send(REFUSED + child.describe(error).encode("utf-8", "replace")[: child.NOTE_BYTES])
         os._exit(0)
@@ -203,21 +237,18 @@ def _run_cell(channels: Channels, raised: walls.Walls, user: int, group_id: int,
 def _read_order() -> tuple[dict[str, Any], bytes]:
     data = os.pread(CODE_FD, os.fstat(CODE_FD).st_size, 0)
     size = struct.unpack_from("<I", data)[0]
-    return json.loads(data[4 : 4 + size]), data[4 + size :]
+    return marshal.loads(data[4 : 4 + size]), data[4 + size :]
 
 
-def _compile(order: dict[str, Any], code: bytes, box: str, search_path: list[str]) -> child.Program:
+def _load(program: child.Program, order: dict[str, Any], code: bytes) -> None:
     try:
         source: str | bytes = code.removeprefix(
             b"\xef\xbb\xbf"
         ).decode()  # a text has no other encoding, whatever its first line says
     except UnicodeDecodeError:
         source = code
-    compiled: types.CodeType = compile(source, os.path.join(box, child.SOLUTION_FILE), "exec", dont_inherit=True)
-    program = child.Program(compiled, order["mode"], order["entry"], box, search_path, order["prelude"])
-    if program.mode == "stdin":
-        program.open_streams()
-    return program
+    compiled: types.CodeType = compile(source, program.file, "exec", dont_inherit=True)
+    program.load(compiled, order["mode"], order["entry"], order["prelude"])
 
 
 class _Cell:
@@ -230,6 +261,7 @@ class _Cell:
         self.pid = 0
         self.pidfd = -1
         self.ends: list[int] = []  # of the child, kept open until the next: its end is told by its exit alone
+        self.enter = self.entrance()
 
     def serve(self) -> None:
         self.prepare()
@@ -253,25 +285,37 @@ class _Cell:
 
     def prepare(self) -> None:
         """Do here once what every child would do: what it need not write to need not be copied."""
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        _signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))  # it is for the child, and must not end the cell
+        _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT,))  # it is for the child, and must not end the cell
         self.program.expect(self.open_files)
+
+    def entrance(self) -> Callable[[list[int]], None]:
+        """What a child does, all names looked up before it is forked: in a child a look-up is a page of memory to copy."""
+        dup2, close_range, close, set_limit, set_mask = os.dup2, os.closerange, os.close, resource.setrlimit, _signal.pthread_sigmask
+        become_reaper, set_session, serve = kernel.become_reaper, None if self.alone else os.setsid, child.serve
+        numbers, open_files, program, control = tuple(NUMBERS), self.open_files, self.program, self.channels.child
+        kind, how, signals = resource.RLIMIT_NOFILE, _signal.SIG_UNBLOCK, (_signal.SIGINT,)
+
+        def enter(ends: list[int]) -> None:
+            for made, number in zip(ends, numbers):  # noqa: B905, as many as `Ends` has
+                dup2(made, number, False)
+            close_range(3, _LOW_FDS)  # nothing of ours is left but what `NUMBERS` says
+            close(CODE_FD)
+            set_limit(kind, open_files)
+            become_reaper()  # what a solution leaves behind comes to the child, and shows
+            set_mask(how, signals)
+            if set_session is not None:
+                set_session()
+            serve(program, control)
+
+        return enter
 
     def fork(self, poll: select.poll) -> None:
         pid = os.fork()
         if pid == 0:
             try:
-                for made, number in zip(self.ends, NUMBERS, strict=True):
-                    os.dup2(made, number, inheritable=False)
-                os.closerange(3, _LOW_FDS)  # nothing of ours is left but what `NUMBERS` says
-                os.close(CODE_FD)
-                resource.setrlimit(resource.RLIMIT_NOFILE, self.open_files)
-                kernel.become_reaper()  # what a solution leaves behind comes to the child, and shows
-                _signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
-                if not self.alone:
-                    os.setsid()
-                child.serve(self.program, self.channels.child)
+                self.enter(self.ends)
             finally:
                 os._exit(70)
         self.pid, self.pidfd = pid, os.pidfd_open(pid)

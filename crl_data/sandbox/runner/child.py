@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import _thread
+import _warnings  # type: ignore[import-not-found]
 import atexit
 import builtins
 import gc
@@ -25,6 +26,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import types
 from collections.abc import Callable
 from typing import Any
@@ -42,40 +44,54 @@ RETURNED, RAISED, LOAD_FAILED, MISSING = range(4)  # status
 INLINE_BYTES = 32 << 10
 NOTE_BYTES = 1500
 SOLUTION_FILE = "solution.py"
-_FRAMES_BELOW = 3  # from where a child is forked to the code that is judged, less those of `expect`
+_FRAMES_BELOW = 5  # from where a child is forked to the code that is judged, less those of `expect`
 _DYING = frozenset({"__del__", "open", "fdopen", "finalize"})  # names of what shows at the end of a program
 
 # The descriptors that every process of a runner keeps; all above what a solution is allowed to open itself.
 CONTROL_FD, INPUT_FD, OUTPUT_FD, NULL_FD = 701, 702, 703, 704
 
 Answer = tuple[int, int, bytes, str]  # status, exit code, answer, note
-Streams = tuple[io.TextIOWrapper, io.TextIOWrapper, io.TextIOWrapper]
 
 
 class Program:
     """What is run: the compiled solution, how its tests run it, and what every start of it needs.
 
-    It is made in the cell, before any process is forked that runs it: what is made there is made once, and a page of
-    memory that the child need not write to is a page that need not be copied.
+    It is made in the zygote, before there is a solution, and told of it in the cell (`load`), before any process is forked
+    that runs it: what is made there is made once, and a page of memory that the child need not write to is a page that
+    need not be copied.
     """
 
-    def __init__(
-        self, code: types.CodeType, mode: str, entry: str | None, box: str, path: list[str], prelude: str = ""
-    ) -> None:
-        self.code = code
-        self.mode = mode
-        self.entry = entry
+    code: types.CodeType
+    mode: str
+    entry: str | None
+    run: Callable[[Program, bytes], Answer]
+    message_bytes: int
+    prelude: types.CodeType | None
+    prelude_source: str
+    dies_aloud: bool
+
+    def __init__(self, box: str, path: list[str]) -> None:
         self.work = os.path.join(box, "work")
         self.file = os.path.join(box, SOLUTION_FILE)
-        self.prelude_source = prelude
-        self.prelude = compile(prelude, "<test set-up>", "exec") if mode == "beside" else None
-        self.dies_aloud = not _DYING.isdisjoint(_names(code))
         self.module: types.ModuleType | None = None
         self.load_error: Answer | None = None
-        self.streams: list[Streams] = []  # opened, and not yet used by a test
+        self.first_streams = sys.stdin, sys.stdout, sys.stderr  # to be let go of is work for each child
+        self.streams_are_new = False
+        self.only_test = False
         sys.argv = [self.file]
         sys.path[:] = path
         self.baseline = State()
+
+    def load(self, code: types.CodeType, mode: str, entry: str | None, prelude: str = "") -> None:
+        """Take a solution and the way in which its tests run it."""
+        self.code = code
+        self.mode = mode
+        self.entry = entry
+        self.run = {"stdin": _run_stdin, "calls": _run_calls, "beside": _run_beside}[mode]
+        self.message_bytes = GO.size + (0 if mode == "stdin" else INLINE_BYTES)
+        self.prelude = compile(prelude, "<test set-up>", "exec") if mode == "beside" else None
+        self.prelude_source = prelude
+        self.dies_aloud = not _DYING.isdisjoint(_names(code))
 
     def expect(self, open_files: tuple[int, int]) -> None:
         """Say what a child sets for itself, so that it does not pass for the solution's doing; called where it is forked."""
@@ -89,9 +105,10 @@ class Program:
 
     def open_streams(self) -> None:
         """Open standard input, output and error, for one test."""
-        self.streams.append(
-            (_open_text(0, "r", "<stdin>"), _open_text(1, "w", "<stdout>"), _open_text(2, "w", "<stderr>"))
-        )
+        sys.stdin = sys.__stdin__ = _open_text(0, "r", "<stdin>")  # type: ignore[misc]
+        sys.stdout = sys.__stdout__ = _open_text(1, "w", "<stdout>")  # type: ignore[misc]
+        sys.stderr = sys.__stderr__ = _open_text(2, "w", "<stderr>")  # type: ignore[misc]
+        self.streams_are_new = True
 
 
 def _names(code: types.CodeType) -> set[str]:
@@ -110,46 +127,51 @@ def _names(code: types.CodeType) -> set[str]:
 
 def serve(program: Program, control: socket.socket) -> None:
     """Run tests as they come, until there are no more or this process is spent. Never returns."""
-    run = {"stdin": _run_stdin, "calls": _run_calls, "beside": _run_beside}[program.mode]
     if program.mode != "stdin":
-        os.dup2(NULL_FD, 0)
-        os.dup2(NULL_FD, 1)
-    os.dup2(NULL_FD, 2)
-    os.register_at_fork(after_in_child=random.seed)  # as `import random` does, which the zygote did without it
-    baseline, receive, send, leave = program.baseline, control.recv, control.send, os._exit
+        for fd in (0, 1, 2):
+            os.dup2(NULL_FD, fd)
+    os.register_at_fork(after_in_child=_after_fork)
+    receive, send, leave = control.recv, control.send, os._exit
     while True:
-        message = receive(GO.size + INLINE_BYTES)
+        message = receive(program.message_bytes)
         if not message:
             leave(0)
-        sequence, seed, last, in_file, size = GO.unpack_from(message)
-        argument = (
-            message[GO.size :] if not in_file else b"" if program.mode == "stdin" else os.pread(INPUT_FD, size, 0)
-        )
-        seed_all(seed)
-        os.chdir(program.work)
-        status, code, answer, note = run(program, argument)
-        spent = last or baseline.restore()
-        note_bytes = note.encode("utf-8", "replace")[:NOTE_BYTES]
-        inline = len(answer) <= INLINE_BYTES - NOTE_BYTES - DONE.size
-        if not inline:
-            os.ftruncate(OUTPUT_FD, 0)
-            os.pwrite(OUTPUT_FD, answer, 0)
-        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        head = DONE.pack(sequence, status, spent, inline, code, peak_kib, len(note_bytes))
+        exit_status, answer = _answer(program, message)
         try:
-            send(head + note_bytes + (answer if inline else b""))
+            send(answer)
         except OSError:  # the solution closed every descriptor that it found: let the end of the process speak
-            leave(code if status == RETURNED else code or 1)
+            leave(exit_status)
+
+
+def _answer(program: Program, message: bytes) -> tuple[int, bytes]:
+    """Run one test; the exit status that a process would have for it, and what is said about it."""
+    sequence, seed, last, in_file, size = GO.unpack_from(message)
+    argument = message[GO.size :] if not in_file else b"" if program.mode == "stdin" else os.pread(INPUT_FD, size, 0)
+    seed_all(seed)
+    os.chdir(program.work)
+    program.only_test = bool(last)
+    status, code, answer, note = program.run(program, argument)
+    spent = last or program.baseline.restore()
+    note_bytes = note.encode("utf-8", "replace")[:NOTE_BYTES]
+    inline = len(answer) <= INLINE_BYTES - NOTE_BYTES - DONE.size
+    if not inline:
+        os.ftruncate(OUTPUT_FD, 0)
+        os.pwrite(OUTPUT_FD, answer, 0)
+    peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    head = DONE.pack(sequence, status, spent, inline, code, peak_kib, len(note_bytes))
+    return code if status == RETURNED else code or 1, head + note_bytes + (answer if inline else b"")
+
+
+def _after_fork() -> None:
+    """What `import random` and `import threading` have done in a process that a solution forks; see `__main__`."""
+    random.seed()
+    threading._after_fork()  # type: ignore[attr-defined]
 
 
 def rehearse(program: Program) -> None:
     """Do all that `serve` does for one test, without a judge: for the dry run of `cell`."""
-    seed_all(1)
-    if program.mode == "stdin":
-        _run_stdin(program, b"")
-    else:
-        _run_calls(program, b'[{"args": [[1, 2.5, {"tuple": ["a", null]}]]}]')
-    program.baseline.restore()
+    argument = b"" if program.mode == "stdin" else b'[{"args": [[1, 2.5, {"tuple": ["a", null]}]]}]'
+    _answer(program, GO.pack(1, 1, False, program.mode == "stdin", len(argument)) + argument)
 
 
 def add_site_names() -> None:
@@ -179,21 +201,21 @@ def _run_stdin(program: Program, argument: bytes) -> Answer:
     os.dup2(NULL_FD, 2)
     os.lseek(0, 0, os.SEEK_SET)
     os.lseek(1, 0, os.SEEK_SET)
-    if not program.streams:
+    if not program.streams_are_new:
         program.open_streams()
-    streams = sys.stdin, sys.stdout, sys.stderr = program.streams.pop()
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = streams  # type: ignore[misc]
+    program.streams_are_new = False
+    stdout: io.TextIOWrapper = sys.stdout  # type: ignore[assignment]
     namespace = _new_module("__main__", program).__dict__
     status, code, note = _run(program.code, namespace)
     try:
-        end_program(streams[1])
+        end_program(stdout)
         if program.dies_aloud:  # as the interpreter: finalizers see their globals whole
             del namespace
             sys.modules.pop("__main__", None)
             gc.collect()
         else:
             namespace.clear()
-        _flush_original(streams[1])
+        _flush_original(stdout)
     except BaseException as error:
         if status == RETURNED:
             status, code, note = RAISED, 120, describe(error)
@@ -284,10 +306,9 @@ def _flush_original(stdout: io.TextIOWrapper) -> None:
 
 def _join_threads() -> None:
     """What `threading._shutdown` does, in a form that can be done again for the next test."""
-    threading = sys.modules.get("threading")
-    if threading is None:
+    if not _thread._count() and not threading._threading_atexits:  # type: ignore[attr-defined]
         return
-    for callback in reversed(list(getattr(threading, "_threading_atexits", ()))):
+    for callback in reversed(list(threading._threading_atexits)):  # type: ignore[attr-defined]
         callback()
     pool = sys.modules.get("concurrent.futures.thread")
     if pool is not None:
@@ -312,7 +333,8 @@ def _register_again() -> None:
 def _run_calls(program: Program, argument: bytes) -> Answer:
     if program.module is None and program.load_error is None:
         program.module, program.load_error = load(program)
-        program.baseline.take()  # what the module sets when it is imported is the program's, not one test's
+        if not program.only_test:
+            program.baseline.take()  # what the module sets when it is imported is the program's, not one test's
     if program.load_error is not None or program.module is None:
         return program.load_error or (LOAD_FAILED, 1, b"", "")
     function, missing = _find(program.module, program.entry or "")
@@ -465,10 +487,11 @@ class State:
         self.path, self.meta_path, self.path_hooks = list(sys.path), list(sys.meta_path), list(sys.path_hooks)
         self.hooks = sys.displayhook, sys.excepthook
         self.argv = list(sys.argv)
+        self.filters = list(_warnings.filters)
         self.take_process()
         self.gc = gc.isenabled(), gc.get_threshold()
         self.interval = sys.getswitchinterval()
-        self.modules = set(sys.modules)
+        self.modules = {*sys.modules, "__main__"}
 
     def take_process(self) -> None:
         """What a new process has set for itself."""
@@ -502,7 +525,7 @@ class State:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
         os.umask(0o022)
-        _restore_modules()
+        _restore_modules(self.filters)
         self._forget_modules()
         if [_signal.getsignal(n) for n in _SIGNALS] != self.handlers:
             return True
@@ -516,6 +539,8 @@ class State:
         Else a test could pass because another one imported a submodule, or changed a module. Libraries stay: theirs is
         C code that cannot be loaded twice. Code that is called keeps what it imported when it was loaded (`take`).
         """
+        if len(sys.modules) <= len(self.modules) and next(reversed(sys.modules)) in self.modules:
+            return  # to look at every name is to copy the page of each
         for name in sys.modules.keys() - self.modules:
             module = sys.modules[name]
             if not (getattr(module, "__file__", None) or "").startswith(_SITE) and name not in ("__main__", "solution"):
@@ -533,7 +558,7 @@ def _has_children() -> bool:
         return False
 
 
-def _restore_modules() -> None:
+def _restore_modules(filters: list[Any]) -> None:
     """State of standard modules that programs often set, where the module is loaded at all."""
     loaded = sys.modules
     if "decimal" in loaded:
@@ -541,7 +566,9 @@ def _restore_modules() -> None:
     if "locale" in loaded:
         loaded["locale"].setlocale(loaded["locale"].LC_ALL, "C.UTF-8")
     if "warnings" in loaded:
-        loaded["warnings"].resetwarnings()
-        loaded["warnings"].__dict__.pop("__warningregistry__", None)
-    if "threading" in loaded:
-        _thread.stack_size(0)
+        warnings = loaded["warnings"]
+        warnings.filters = _warnings.filters
+        warnings.filters[:] = filters
+        warnings._filters_mutated()  # what was shown once is shown again
+        warnings.__dict__.pop("__warningregistry__", None)
+    _thread.stack_size(0)

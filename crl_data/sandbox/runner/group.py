@@ -43,6 +43,20 @@ class MemoryGroup:
         os.close(self.limit_fd)
         os.close(self.events_fd)
 
+    def sweep(self) -> None:
+        """Remove the groups that runners left behind whose process is dead.
+
+        How many there are must not be seen in the memory of what runs solutions: hence not when the group is made.
+        """
+        folder = os.path.dirname(self.path)
+        for name in os.listdir(folder):
+            owner = name.removeprefix("crl-")
+            if name.startswith("crl-") and owner.isdigit() and not os.path.isdir(f"/proc/{owner}"):
+                try:
+                    os.rmdir(os.path.join(folder, name))
+                except OSError:  # still in use, in another process namespace
+                    pass
+
     def remove(self) -> None:
         """Remove the group, which must be empty. Called outside the walls."""
         os.rmdir(self.path)
@@ -51,7 +65,6 @@ class MemoryGroup:
 def make() -> MemoryGroup:
     """A new group beside or beneath the one we are in. Raises `OSError` with the reason where that cannot be."""
     folder, limit_file, events_file = _parent()
-    _sweep(folder)
     path = os.path.join(folder, f"crl-{os.getpid()}")
     os.mkdir(path)
     try:
@@ -80,14 +93,3 @@ def _parent() -> tuple[str, str, str]:
 def _existing(root: str, path: str) -> str:
     folder = os.path.join(root, path.lstrip("/"))
     return folder if os.path.isdir(folder) else root
-
-
-def _sweep(folder: str) -> None:
-    """Remove the groups that runners left behind whose process is dead."""
-    for name in os.listdir(folder):
-        owner = name.removeprefix("crl-")
-        if name.startswith("crl-") and owner.isdigit() and not os.path.isdir(f"/proc/{owner}"):
-            try:
-                os.rmdir(os.path.join(folder, name))
-            except OSError:  # still in use, in another process namespace
-                pass

@@ -13,6 +13,8 @@ import struct
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _holding_gil = ctypes.PyDLL(None, use_errno=True)
+for _name in ("syscall", "prctl"):  # looked up once: each process that is forked would do it anew
+    getattr(_libc, _name), getattr(_holding_gil, _name)
 
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000

@@ -25,6 +25,7 @@ _PRELOAD = (
     "random",
     "re",
     "string",
+    "threading",
     "typing",
 )
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/tmp", "PATH": "/nowhere", "TMPDIR": "/tmp"}
@@ -77,11 +78,9 @@ def _launch(config: dict[str, Any]) -> None:
 
 
 def _preload() -> None:
-    """Import what nearly every program will, without what `random` would then do at every fork: draw a new seed."""
-    register, os.register_at_fork = os.register_at_fork, lambda **_: None
+    """Import what nearly every program will."""
     for name in _PRELOAD:
         importlib.import_module(name)
-    os.register_at_fork = register
 
 
 def _resolve(names: list[str], site: list[str]) -> dict[str, Any]:
@@ -119,6 +118,8 @@ def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # the judge's end is ours, whatever the supervisor is doing then
     os.close(0)
     os.close(1)
+    if memory is not None:
+        memory.sweep()
     _, status = os.waitpid(pid, 0)
     if memory is not None:
         try:

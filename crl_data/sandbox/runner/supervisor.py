@@ -20,7 +20,7 @@ kernel's accounts.
 
 from __future__ import annotations
 
-import json
+import marshal
 import os
 import select
 import signal
@@ -151,9 +151,9 @@ class Supervisor:
             self.memory.set_limit(limits["memory"])
             self.kills = self.memory.kills()
         own = {name: limits[name] for name in ("memory", "output", "processes", "files")}
-        head = json.dumps(
+        head = marshal.dumps(
             {"mode": order["mode"], "entry": order["entry"], "prelude": order["prelude"], "limits": own}
-        ).encode()
+        )
         os.ftruncate(CODE_FD, 0)
         _write_all(CODE_FD, struct.pack("<I", len(head)) + head + code)
         self.wipe()
@@ -269,8 +269,13 @@ class Supervisor:
                 return self.stopped("fault" if over.startswith("the machine") else "timeout", over, begun, base)
 
     def start(self) -> _Child:
-        """Have a new process forked, once the cell has ended what is left of the one before."""
-        self.release()
+        """Have a new process forked, once the cell has ended what is left of the one before.
+
+        Not before that is the old one's channel closed: it would end by itself, and the cell would see that at some times
+        and not at others, and lay out its memory accordingly.
+        """
+        self.mute()
+        old = self.control, self.input_fd, self.output_fd
         control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.control = control
@@ -282,6 +287,7 @@ class Supervisor:
         its_control.close()
         os.close(null)
         self.ended()
+        _let_go(*old)
         self.poll.register(control, select.POLLIN)
         self.child = _Child(control)
         return self.child
@@ -290,9 +296,7 @@ class Supervisor:
         """Let go of what the last process wrote to and was told by."""
         if self.control is not None:
             self.mute()
-            self.control.close()
-            os.close(self.input_fd)
-            os.close(self.output_fd)
+            _let_go(self.control, self.input_fd, self.output_fd)
             self.control = None
 
     def mute(self) -> None:
@@ -530,6 +534,13 @@ def _cpu(pid: int, default: float) -> float:
         return time.clock_gettime(kernel.cpu_clock(pid))
     except OSError:
         return default
+
+
+def _let_go(control: socket.socket | None, input_fd: int, output_fd: int) -> None:
+    if control is not None:
+        control.close()
+        os.close(input_fd)
+        os.close(output_fd)
 
 
 def _write_all(fd: int, data: bytes | memoryview) -> None:

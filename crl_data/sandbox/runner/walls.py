@@ -19,7 +19,6 @@ It does not decide which walls are required; the judge's side does (`crl_data.sa
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import resource
@@ -136,8 +135,10 @@ def raise_own(walls: Walls, limits: Limits, user: int, group: int) -> None:
     """In a new cell: raise the walls that are the solution's own. Raises `OSError` where one does not stand."""
     if not walls.none:
         map_user(walls.proc_fd, user, group)
-    with contextlib.suppress(OSError):
+    try:
         _write(walls.proc_fd, "oom_score_adj", "1000")
+    except OSError:
+        pass
     set_limits(limits, _address_space(walls.proc_fd), count_processes=not walls.none)
     os.close(walls.proc_fd)
     if walls.none:
