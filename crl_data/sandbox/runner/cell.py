@@ -31,6 +31,7 @@ _LOW_FDS = 64  # a cell has about ten, and new ones take the lowest numbers
 END = struct.Struct(
     "<ciddQ"
 )  # b"D" died or b"E" ended | wait status (-1: still running, never started) | user s | system s | KiB
+# The time is that of the process that died, and of all that the solution started once they are ended.
 FORK, FINISH, NEW_CELL, WAIT_CELL = b"F", b"E", b"C", b"W"
 READY, REFUSED = b"R", b"X"
 
@@ -260,6 +261,7 @@ class _Cell:
         self.control = channels.cell[1]
         self.pid = 0
         self.pidfd = -1
+        self.before = resource.getrusage(resource.RUSAGE_CHILDREN)  # what was used before the child was forked
         self.ends: list[int] = []  # of the child, kept open until the next: its end is told by its exit alone
         self.enter = self.entrance()
 
@@ -312,6 +314,7 @@ class _Cell:
         return enter
 
     def fork(self, poll: select.poll) -> None:
+        self.before = resource.getrusage(resource.RUSAGE_CHILDREN)
         pid = os.fork()
         if pid == 0:
             try:
@@ -338,18 +341,19 @@ class _Cell:
                 os.kill(-1, signal.SIGKILL)  # all but ourselves
             except ProcessLookupError:
                 pass
-            ended = self.reap(poll)
+            status, _, _, peak = self.reap(poll)
         else:
             if self.pid:
                 os.kill(self.pid, signal.SIGKILL)
-            ended = self.reap(poll)
+            status, _, _, peak = self.reap(poll)
             for pid in _children():
                 os.kill(pid, signal.SIGKILL)
         while True:
             try:
                 os.waitpid(-1, 0)
             except ChildProcessError:
-                return ended
+                used = resource.getrusage(resource.RUSAGE_CHILDREN)
+                return status, used.ru_utime - self.before.ru_utime, used.ru_stime - self.before.ru_stime, peak
             if not self.alone:
                 for pid in _children():
                     os.kill(pid, signal.SIGKILL)

@@ -77,9 +77,10 @@ class Seen:
 class _Child:
     """The process that runs tests now."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, before: int) -> None:
         self.control = control
-        self.cpu = 0.0  # what it had used when its last test ended
+        self.before = before  # the last process id that was given out before its own
+        self.cpu = 0.0  # what it and all it started had used when its last test ended
         self.sequence = struct.unpack("<I", os.urandom(4))[0]
 
 
@@ -98,6 +99,9 @@ class Supervisor:
         self.kills = 0
         self.as_files = True  # a program that reads and prints: its input and its answer are files
         self.tells_waiting = self.has("self/schedstat")
+        self.loadavg_fd = -1
+        if self.has("loadavg"):
+            self.loadavg_fd = os.open("loadavg", os.O_RDONLY | os.O_CLOEXEC, dir_fd=walls.proc_fd)
         self.parts = {
             path: os.stat(path).st_size if not walls.none else -1
             for path in (os.path.join(walls.box, name) for name in PARTS)
@@ -286,10 +290,11 @@ class Supervisor:
         socket.send_fds(self.channels.cell[0], [FORK], ends)
         its_control.close()
         os.close(null)
+        before = self.last_pid()  # until the cell has ended the process before, it forks no other
         self.ended()
         _let_go(*old)
         self.poll.register(control, select.POLLIN)
-        self.child = _Child(control)
+        self.child = _Child(control, before)
         return self.child
 
     def release(self) -> None:
@@ -331,9 +336,11 @@ class Supervisor:
         if sequence != running.sequence:
             return self.stopped("protocol", "an answer to another test", begun, base)
         cpu = _cpu(pid, base)
+        if self.last_pid() - running.before != 1:  # it started others, which used time too, if only threads
+            cpu = max(cpu, self.cpu_now())
         running.cpu = cpu
-        if wall >= self.time.cpu_s and self.cpu_now() - base > self.time.cpu_s:  # other processes of it used time too
-            return self.stopped("timeout", f"more than {self.time.cpu_s:g} s of CPU time", begun, base)
+        if cpu - base > self.time.cpu_s:
+            return self.stopped("timeout", self.too_long(), begun, base)
         note = message[child.DONE.size : child.DONE.size + note_size].decode("utf-8", "replace")
         how = ("ended", "raised", "load", "missing")[status & 3]
         answer, whole = (
@@ -351,13 +358,16 @@ class Supervisor:
 
     def died(self, begun: float, base: float) -> Seen:
         """The process ended by itself (or the kernel ended it) before it answered: the kernel says how."""
-        _, status, user, system, peak = END.unpack(self.channels.cell[0].recv(64))
+        _, status, _, _, peak = END.unpack(self.channels.cell[0].recv(64))
         wall = time.monotonic() - begun
-        self.finish()
+        used = self.finish()
         answer, whole = self.read_output()
-        seen = Seen("ended", "", user + system - base, wall, answer if self.as_files else b"", whole)
+        seen = Seen("ended", "", used - base, wall, answer if self.as_files else b"", whole)
         seen.peak_kib = peak
         if not whole:
+            return seen
+        if seen.cpu > self.time.cpu_s:
+            seen.how, seen.note = "timeout", self.too_long()
             return seen
         if os.WIFSIGNALED(status):
             seen.how, seen.signal = "killed", os.WTERMSIG(status)
@@ -381,7 +391,7 @@ class Supervisor:
         return Seen(how, note, max(cpu, used) - base, wall, answer, whole)
 
     def finish(self) -> float:
-        """End the process that runs tests and all it started; the CPU seconds it used."""
+        """End the process that runs tests and all it started; the CPU seconds they used."""
         if self.child is None:
             return 0.0
         self.child = None
@@ -390,7 +400,7 @@ class Supervisor:
         return self.ended()
 
     def ended(self) -> float:
-        """Wait until the cell has ended all processes of the solution; the CPU seconds of the last one."""
+        """Wait until the cell has ended all processes of the solution; the CPU seconds that they used."""
         while True:
             for fd, event in self.poll.poll():
                 if fd == self.channels.cell[0].fileno():
@@ -418,37 +428,68 @@ class Supervisor:
             return ""
         used = self.cpu_now() - base
         if used >= self.time.cpu_s:
-            return f"more than {self.time.cpu_s:g} s of CPU time"
-        waited = self.waited()
-        if passed - used - waited > self.time.idle_s * (1 if self.tells_waiting else 5):
+            return self.too_long()
+        waited, all_of_it = self.waited()
+        if passed - used - waited > self.time.idle_s * (1 if all_of_it else 5):
             return f"waited for {passed - used - waited:.1f} s without doing anything"
         if passed > self.time.wall_s:
             return f"the machine gave the test {used:.2f} s of CPU time in {passed:.0f} s"
         return ""
 
+    def too_long(self) -> str:
+        return f"more than {self.time.cpu_s:g} s of CPU time"
+
+    def last_pid(self) -> int:
+        """The number that the last new process or thread of this runner got.
+
+        It tells at no price whether a solution started any, and so whether there is more than one clock to read; where
+        the kernel does not tell it, all are read.
+        """
+        if self.loadavg_fd < 0:
+            return 0
+        return int(os.pread(self.loadavg_fd, 128, 0).rpartition(b" ")[2])
+
     def cpu_now(self) -> float:
         """CPU seconds of the child and all it started (of the cell, while it compiles), by the kernel's accounts."""
-        ticks = 0
-        for fields in self.accounts("stat"):
-            times = fields.rpartition(b") ")[2].split()[11:15]  # user, system, and of children that were waited for
-            ticks += sum(map(int, times if self.child else times[:2]))
-        return ticks / _TICKS
+        used = 0.0
+        for pid in self.processes():
+            try:
+                user, system, *of_dead = map(int, self.proc(f"{pid}/stat").rpartition(b") ")[2].split()[11:15])
+            except OSError:  # it ended meanwhile
+                continue
+            used += _cpu(int(pid), (user + system) / _TICKS)
+            if self.child:
+                used += sum(of_dead) / _TICKS  # of children that were waited for
+        return used
 
-    def waited(self) -> float:
-        """The longest time that a process of the solution was ready to run and had no processor, in seconds."""
-        return max((int(fields.split()[1]) / 1e9 for fields in self.accounts("schedstat")), default=0.0)
+    def waited(self) -> tuple[float, bool]:
+        """The longest time that a thread of the solution was ready to run and had no processor, in seconds.
 
-    def accounts(self, name: str) -> list[bytes]:
-        """The file `name` of /proc for every process of the solution: the children of the cell, and all below them."""
+        And whether that is all there is to know: the kernel tells it, and no thread has ended, whose time is lost.
+        """
+        if not self.tells_waiting:
+            return 0.0, False
+        longest, alive = 0.0, 0
+        for pid in self.processes():
+            try:
+                for task in self.tasks(pid):
+                    longest = max(longest, int(self.proc(f"{pid}/task/{task}/schedstat").split()[1]) / 1e9)
+                    alive += 1
+            except OSError:  # it ended meanwhile
+                continue
+        return longest, self.child is None or alive == self.last_pid() - self.child.before
+
+    def processes(self) -> list[str]:
+        """The ids of all processes of the solution: the children of the cell, and all below them."""
         depth = 3 if self.child else 2  # supervisor, zygote, cell, child
         level = [os.readlink("self", dir_fd=self.walls.proc_fd)]
-        found: list[bytes] = []
+        found: list[str] = []
         while level:
+            if depth <= 0:
+                found += level
             below = []
             for pid in level:
                 try:
-                    if depth <= 0:
-                        found.append(self.proc(f"{pid}/{name}"))
                     for task in self.tasks(pid):
                         below += self.proc(f"{pid}/task/{task}/children").decode().split()
                 except OSError:  # it ended meanwhile
