@@ -13,6 +13,7 @@ import select
 import socket
 import struct
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +26,7 @@ PROCESSES = 1024
 _FOLDER = "/run/crl"
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 _STDOUT = 1
+_GRACE_S = 5.0
 _RECEIVE_BYTES = 1 << 18
 
 # Takes the runner's files from standard input, where its frames will follow, and becomes the runner.
@@ -222,10 +224,9 @@ class Container:
             self.memory_mb = memory_mb
 
     def kill(self) -> None:
+        """End the stream, and with it the runner; nothing here waits for the engine, which may be gone."""
         with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)  # whoever waits for an answer is told, whatever the engine does
-        with contextlib.suppress(Exception):  # it may have ended by now, or its engine
-            self._api.kill(self._identity)
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> str:
         if self._ended:
@@ -233,8 +234,15 @@ class Container:
         self._ended = True
         self.kill()
         self._socket.close()
+        threading.Thread(target=self._see_that_it_ends, name="docker-end", daemon=True).start()
         lines = self._said.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
+
+    def _see_that_it_ends(self) -> None:
+        """A runner that is at work notices the end of its stream when it next listens. It is not waited for any longer."""
+        time.sleep(_GRACE_S)
+        with contextlib.suppress(Exception):  # it has ended long ago, or the engine has
+            self._api.kill(self._identity)
 
 
 def _program() -> bytes:

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import platform
+import re
 import select
 import sys
 import time
@@ -28,6 +29,7 @@ IMAGE = "crl-data-sandbox"
 BUILD = "crl-data doctor --build-image"
 _START_S = 60.0
 _ENGINE_RETURNS_S = 10.0
+_PING_S = 10
 _ANSWER_S = 60
 _BUILD_S = 3600
 
@@ -108,8 +110,10 @@ def build_image(libraries: tuple[str, ...], *, base: str | None = None, name: st
             fileobj=io.BytesIO("\n".join(lines).encode()), tag=name, rm=True, forcerm=True, timeout=_BUILD_S
         )
     except BuildError as error:
-        said = "".join(part.get("stream", "") for part in error.build_log).strip().splitlines()
-        reason = next((line for line in reversed(said) if line.startswith("ERROR:")), error.msg)
+        said = re.sub(r"\x1b\[[0-9;]*m", "", "".join(part.get("stream", "") for part in error.build_log)).splitlines()
+        reason = next(
+            (line for line in reversed(said) if line.startswith("ERROR:")), error.msg
+        )  # pip's own word for it
         raise WorkError(f"the image {name!r} cannot be built on {base!r}: {reason}") from None
     except (APIError, DockerException, OSError) as error:
         raise WorkError(f"the image {name!r} cannot be built on {base!r}: {_line(error)}") from None
@@ -122,8 +126,9 @@ def _client(prefix: str) -> Any:
     from docker.errors import DockerException
 
     try:
-        client = docker.from_env(timeout=_ANSWER_S, max_pool_size=256)
+        client = docker.from_env(timeout=_PING_S, max_pool_size=256)
         client.ping()
+        client.api.timeout = _ANSWER_S
     except (DockerException, OSError) as error:
         raise SandboxUnavailable(
             f"{prefix}no Docker engine answers ({_line(error)}): start one"

@@ -47,13 +47,22 @@ class Engine:
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
         self.host = f"unix://{folder}/docker.sock"
-        command = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "-H", self.host]
-        command += ["--pidfile", f"{folder}/pid", "--bridge=none", "--iptables=false", "--ip6tables=false", *options]
-        with (folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        self._command = ["dockerd", "--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "-H", self.host]
+        self._command += [
+            "--pidfile",
+            f"{folder}/pid",
+            "--bridge=none",
+            "--iptables=false",
+            "--ip6tables=false",
+            *options,
+        ]
+        self.process: subprocess.Popen[bytes]
 
-    def wait(self) -> None:
-        """Until it answers."""
+    def start(self) -> None:
+        """Start it, for the first time or again, and wait until it answers."""
+        (self.folder / "pid").unlink(missing_ok=True)  # of one that was killed
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + _PATIENCE_S
         while not answers(self.host):
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -75,10 +84,11 @@ def own_engine(folder: Path, *options: str) -> Iterator[Engine]:
     runtimes = [f"--add-runtime={SECOND_RUNTIME}={path}"] if (path := shutil.which("runc")) else []
     own = Engine(folder, *runtimes, *options)
     try:
-        own.wait()
+        own.start()
         yield own
     finally:
         own.end()
+        subprocess.run(["umount", "-q", f"{folder}/data"], stderr=subprocess.DEVNULL)  # a killed one leaves it mounted
         shutil.rmtree(folder / "data", ignore_errors=True)  # images are large, and pytest keeps folders for a while
 
 
