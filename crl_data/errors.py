@@ -5,6 +5,7 @@
     │   └── RowError             one row of a file: which file, line and field; what was expected, what came
     ├── WorkError                the work could not be done (exit status 1)
     │   ├── SandboxUnavailable   no walls here that code may be judged behind, or a named library is not there
+    │   ├── EngineGone           the Docker engine that held the sandboxes does not answer any more
     │   ├── CanaryFlip           a solution with a known verdict got another one: nothing more is labelled
     │   └── Busy                 another process is building in the same directory
     └── RunnerDied               the sandbox's runner ended; the judge starts another (never a verdict)
@@ -40,6 +41,10 @@ class WorkError(CrlError):
 
 class SandboxUnavailable(WorkError):
     """No sandbox of the wanted kind stands on this machine."""
+
+
+class EngineGone(WorkError):
+    """No engine is there any more to start containers: nothing more can be judged."""
 
 
 class CanaryFlip(WorkError):

@@ -334,7 +334,7 @@ def test_required_walls_are_told() -> None:
 def test_limits_are_those_of_the_code() -> None:
     from crl_data.judging import Policy, limits
     from crl_data.sandbox import Limits
-    from crl_data.sandbox.docker import MEMORY_MB
+    from crl_data.sandbox.container import MEMORY_MB
     from crl_data.sandbox.local import SCRATCH_MB
     from crl_data.sandbox.runner import values
 

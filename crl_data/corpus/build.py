@@ -23,7 +23,7 @@ from crl_data.corpus.forecast import Forecast, forecast
 from crl_data.corpus.gather import Gathering
 from crl_data.corpus.label import check_references, judge_candidates
 from crl_data.corpus.outputs import Directory
-from crl_data.corpus.recipe import Recipe, load_recipe
+from crl_data.corpus.recipe import JudgeSettings, Recipe, load_recipe
 from crl_data.corpus.select import token_counter
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.store import Store
@@ -105,6 +105,10 @@ def _catching(target: Path) -> Iterator[None]:
         raise WorkError(f"{error.filename or target}: {error.strerror or error}") from None
 
 
+def _sandbox(settings: JudgeSettings) -> Sandbox:
+    return open_sandbox(settings.sandbox, settings.libraries, image=settings.image, runtime=settings.runtime)
+
+
 class _Run:
     """One run of a recipe."""
 
@@ -119,7 +123,7 @@ class _Run:
         self.critique = load_template("critique", recipe.prompts.critique, path.parent)
 
     def build(self, directory: Directory, store_path: Path) -> Built:
-        sandbox = open_sandbox(self.recipe.judge.sandbox, self.recipe.judge.libraries)
+        sandbox = _sandbox(self.recipe.judge)
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
             self.gather(stage, store, sandbox)
             with Judge(
@@ -130,7 +134,7 @@ class _Run:
             return Built(directory=directory.path, manifest=manifest, judged=store.kept, remembered=store.hits)
 
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
-        sandbox = open_sandbox(self.recipe.judge.sandbox, self.recipe.judge.libraries)
+        sandbox = _sandbox(self.recipe.judge)
         with contextlib.closing(Store(store_path)) as store, Stage(folder / "stage.sqlite") as stage:
             self.gather(stage, store, sandbox)
             with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy()) as judge:

@@ -92,13 +92,15 @@ class JudgeSettings(_Part):
     early_stop: bool = False
     isolation: Isolation = Isolation.BATCH
     sandbox: Literal["auto", "local", "docker", "none"] = "auto"
+    image: Annotated[str, Field(min_length=1)] | None = None
+    runtime: Annotated[str, Field(min_length=1)] | None = None
     libraries: tuple[str, ...] = ("numpy",)
     time_limit_s: Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)] | None = None
     memory_limit_mb: Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)] = 1024.0
     jobs: Annotated[int, Field(ge=1)] | None = None
 
     def policy(self) -> Policy:
-        settings = self.model_dump(exclude={"sandbox", "jobs"})
+        settings = self.model_dump(exclude={"sandbox", "image", "runtime", "jobs"})
         return Policy(**settings)
 
 

@@ -5,10 +5,11 @@ It starts no process itself: whoever opens the stream (`local`, `docker`) does.
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -154,10 +155,19 @@ class Process(Protocol):
 class Runner:
     """A warm runner behind a stream of frames; for one thread at a time.
 
-    `ready` is what the runner said of itself when it started: walls that stand, those that do not, its Python.
+    `ready` is what the runner said of itself when it started: walls that stand, those that do not, its Python. `read`
+    takes bytes from its stream, as `os.read` does.
     """
 
-    def __init__(self, read_fd: int, write_fd: int, process: Process, ready: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        read_fd: int,
+        write_fd: int,
+        process: Process,
+        ready: dict[str, Any],
+        read: Callable[[int, int], bytes] = os.read,
+    ) -> None:
+        self._read = read
         self._read_fd = read_fd
         self._write_fd = write_fd
         self._process = process
@@ -198,7 +208,7 @@ class Runner:
                 if time.monotonic() >= deadline:
                     self.kill()
                     raise RunnerDied(f"the sandbox's runner said nothing for {patience_s + _GRACE_S:.0f} s")
-            answer, data = wire.read_frame(self._read_fd)
+            answer, data = wire.read_frame(self._read_fd, self._read)
         except (wire.Closed, OSError, ValueError) as error:
             raise RunnerDied(f"the sandbox's runner ended: {self.close() or error}") from None
         if "fault" in answer:

@@ -1,83 +1,77 @@
 """Start runners in containers, through the docker SDK: the same runner, with one more wall around it.
 
-A container has no network, no rights, a read-only root, and bounded memory and processes; it lives as long as its stream.
-Inside, the runner raises its own walls as any user does, for which the container's own filter of system calls and its
-masks on /proc have to be out of the way: what a solution may call is decided by the runner's filter, which is narrower.
+A container has no network, no rights, a read-only root, and bounded memory and processes (`container`). Inside, the
+runner raises its own walls as any user does.
 
-The image must hold a Python (3.11 or newer, called python3) and the named libraries. Its name is that of the environment
-variable CRL_DATA_IMAGE, or `crl-data-sandbox`.
+The image must hold a Python (3.11 or newer, called python3) and the named libraries; `build_image` makes one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
+import json
 import os
 import platform
+import re
 import select
-import struct
-import threading
-import zipfile
-from pathlib import Path
+import sys
+import time
 from typing import Any
 
-from crl_data.errors import SandboxUnavailable
-from crl_data.sandbox.client import Runner
+from crl_data.errors import EngineGone, RunnerDied, SandboxUnavailable, WorkError
+from crl_data.sandbox import container
+from crl_data.sandbox.client import Limits, Program, Runner, Session
 from crl_data.sandbox.local import REQUIRED_WALLS, SCRATCH_MB, Sandbox, refusal, runtime_of
 from crl_data.sandbox.runner import wire
+from crl_data.sandbox.runner.group import OVERHEAD_BYTES
 
 IMAGE = "crl-data-sandbox"
-MEMORY_MB = 8192
-_PATIENCE_S = 60.0
-_FOLDER = "/run/crl"
-_STDOUT, _STDERR = 1, 2
-_ENVIRONMENT = {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-
-# Takes the runner's files from standard input, where its frames will follow, and becomes the runner.
-_BOOTSTRAP = """
-import io, os, sys, zipfile
-def take(n):
-    data = b""
-    while len(data) < n:
-        part = os.read(0, n - len(data))
-        if not part:
-            sys.exit("the stream ended early")
-        data += part
-    return data
-files = zipfile.ZipFile(io.BytesIO(take(int.from_bytes(take(8), "little"))))
-files.extractall(sys.argv[1])
-os.execv(sys.executable, [sys.executable, "-S", "-s", "-P", sys.argv[1] + "/runner"])
-"""
+BUILD = "crl-data doctor --build-image"
+_START_S = 60.0
+_ENGINE_RETURNS_S = 10.0
+_PING_S = 10
+_ANSWER_S = 60
+_BUILD_S = 3600
 
 
-def open_docker(libraries: tuple[str, ...], why: str) -> Sandbox:
+def image_name() -> str:
+    """The image that runners are started in where none is named: that of CRL_DATA_IMAGE, or the one that we build."""
+    return os.environ.get("CRL_DATA_IMAGE") or IMAGE
+
+
+def base_image() -> str:
+    """The official slim image of the Python that runs us."""
+    return f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
+
+
+def open_docker(
+    libraries: tuple[str, ...], why: str = "", *, image: str | None = None, runtime: str | None = None
+) -> Sandbox:
     """The sandbox of containers, found to work. `why`: why this machine's own walls do not do, if they were tried.
 
+    image: the name or id of an image that the engine has; None: `image_name()`. runtime: the engine's name of an OCI
+    runtime; None: that of CRL_DATA_RUNTIME, or the engine's own default.
     Raises `SandboxUnavailable` with one line where no engine answers, there is no image, or the walls do not stand.
     """
-    import docker
-    from docker.errors import DockerException
+    from docker.errors import DockerException, ImageNotFound
 
-    image = os.environ.get("CRL_DATA_IMAGE", IMAGE)
+    image = image or image_name()
+    runtime = runtime or os.environ.get("CRL_DATA_RUNTIME") or None
     prefix = f"{why}; and " if why else ""
+    client = _client(prefix)
     try:
-        client = docker.from_env(timeout=30)
-        client.ping()
+        digest: str = client.images.get(image).id
+        container.sweep(client.api)
+    except ImageNotFound:
+        raise SandboxUnavailable(
+            f"{prefix}the Docker engine has no image {image!r}: {BUILD} builds one, "
+            f"or name one that has Python and {', '.join(libraries) or 'nothing else'} in CRL_DATA_IMAGE"
+        ) from None
     except (DockerException, OSError) as error:
-        raise SandboxUnavailable(
-            f"{prefix}no Docker engine answers ({_first_line(error)}): start one"
-            + (", or judge without walls by --sandbox none" if platform.system() == "Linux" else "")
-        ) from None
-    try:
-        digest = client.images.get(image).id
-    except DockerException:
-        raise SandboxUnavailable(
-            f"{prefix}the Docker engine has no image {image!r}: "
-            f"name one that has Python and {', '.join(libraries) or 'nothing else'} in CRL_DATA_IMAGE"
-        ) from None
+        raise SandboxUnavailable(f"{prefix}the Docker engine fails: {_line(error)}") from None
 
     def start(config: dict[str, Any]) -> Runner:
-        return _start(client, image, config)
+        return _start(client, digest, image, runtime, config)
 
     runner = start({"libraries": list(libraries)})
     runner.close()
@@ -91,142 +85,132 @@ def open_docker(libraries: tuple[str, ...], why: str) -> Sandbox:
         backend="docker",
         walls=("container", *walls),
         missing=missing,
-        runtime=f"{runtime_of(runner.ready['runtime'])}; image {digest}",
+        runtime=f"{runtime_of(runner.ready['runtime'])}; image {digest}" + (f" under {runtime}" if runtime else ""),
         libraries=libraries,
         start=lambda loaded: start({"found": found if loaded else {**found, "preload": []}}),
     )
 
 
-def _start(client: Any, image: str, config: dict[str, Any]) -> Runner:
+def build_image(libraries: tuple[str, ...], *, base: str | None = None, name: str | None = None) -> str:
+    """Build the image that solutions run in, of a base image and the named libraries; its name.
+
+    base: an image with Python 3.11 or newer; None: `base_image()`, which the engine pulls where it has none. name: None:
+    `image_name()`. The libraries are installed by the pip of the base image. Raises `WorkError` with one line.
+    """
+    from docker.errors import APIError, BuildError, DockerException
+
+    base, name = base or base_image(), name or image_name()
+    lines = [f"FROM {base}"]
+    if libraries:
+        pip = ["python3", "-m", "pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--", *libraries]
+        lines.append(f"RUN {json.dumps(pip)}")
+    client = _client("")
+    try:
+        client.images.build(
+            fileobj=io.BytesIO("\n".join(lines).encode()), tag=name, rm=True, forcerm=True, timeout=_BUILD_S
+        )
+    except BuildError as error:
+        said = re.sub(r"\x1b\[[0-9;]*m", "", "".join(part.get("stream", "") for part in error.build_log)).splitlines()
+        reason = next(
+            (line for line in reversed(said) if line.startswith("ERROR:")), error.msg
+        )  # pip's own word for it
+        raise WorkError(f"the image {name!r} cannot be built on {base!r}: {reason}") from None
+    except (APIError, DockerException, OSError) as error:
+        raise WorkError(f"the image {name!r} cannot be built on {base!r}: {_line(error)}") from None
+    return name
+
+
+def _client(prefix: str) -> Any:
+    """A client of an engine that answers."""
+    import docker
     from docker.errors import DockerException
 
-    config = {**config, "sandbox": "local", "scratch_mb": SCRATCH_MB, "box": None}
     try:
-        process = _Container(client, _create(client, image))
-        wire.write_frame(process.write_fd, config)
-    except (DockerException, wire.Closed) as error:
+        client = docker.from_env(timeout=_PING_S, max_pool_size=256)
+        client.ping()
+        client.api.timeout = _ANSWER_S
+    except (DockerException, OSError) as error:
         raise SandboxUnavailable(
-            f"the Docker engine does not start a container of {image!r}: {_first_line(error)}"
+            f"{prefix}no Docker engine answers ({_line(error)}): start one"
+            + (", or judge without walls by --sandbox none" if platform.system() == "Linux" else "")
         ) from None
-    waiting = select.poll()
-    waiting.register(process.read_fd, select.POLLIN)
-    if not waiting.poll(1000 * _PATIENCE_S):
-        process.end()
-        raise SandboxUnavailable(f"the runner in a container of {image!r} did not start within {_PATIENCE_S:.0f} s")
-    try:
-        answer, _ = wire.read_frame(process.read_fd)
-    except wire.Closed:
-        raise SandboxUnavailable(
-            f"the runner in a container of {image!r} did not start: {process.end() or 'no reason given'}"
-        ) from None
-    if "ready" not in answer:
-        process.end()
-        raise SandboxUnavailable(refusal(answer))
-    return Runner(process.read_fd, process.write_fd, process, answer["ready"])
+    return client
 
 
-def _create(client: Any, image: str) -> str:
-    """Create a container that is nothing but the runner; its id."""
-    host = client.api.create_host_config(
-        network_mode="none",
-        read_only=True,
-        cap_drop=["ALL"],
-        security_opt=["no-new-privileges", "seccomp=unconfined", "apparmor=unconfined"],
-        pids_limit=1024,
-        mem_limit=f"{MEMORY_MB}m",
-        memswap_limit=f"{MEMORY_MB}m",
-        tmpfs={_FOLDER: "size=4m,mode=1777,exec"},
-        auto_remove=True,
-    )
-    host |= {"MaskedPaths": [], "ReadonlyPaths": []}  # so that the runner can mount a /proc of its own
-    made = client.api.create_container(
-        image,
-        command=["python3", "-S", "-s", "-P", "-c", _BOOTSTRAP, _FOLDER],
-        user="65534:65534",
-        environment=_ENVIRONMENT,
-        stdin_open=True,
-        labels={"crl-data": str(os.getpid())},
-        host_config=host,
-        working_dir="/",
-    )
-    identity: str = made["Id"]
-    return identity
+class _ContainedRunner(Runner):
+    """A runner whose container is given the memory that a solution may use: the wall `memory`, from outside."""
 
+    def __init__(self, contained: container.Container, ready: dict[str, Any]) -> None:
+        super().__init__(contained.fd, contained.fd, contained, ready, contained.read)
+        self._contained = contained
 
-def _program() -> bytes:
-    """The runner's files, as the bootstrap takes them: eight bytes of length, and a zip file."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as files:
-        for path in sorted((Path(__file__).parent / "runner").glob("*.py")):
-            files.write(path, f"runner/{path.name}")
-    data = packed.getvalue()
-    return struct.pack("<Q", len(data)) + data
-
-
-class _Container:
-    """A runner in a container: its attached stream, taken apart into a pipe by a thread of ours."""
-
-    def __init__(self, client: Any, identity: str) -> None:
-        self._client = client
-        self._identity = identity
-        self._said = b""
-        self._ended = False
-        attached = client.api.attach_socket(identity, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
-        self._socket = getattr(attached, "_sock", attached)
-        self._socket.settimeout(None)
-        self.read_fd, self._pipe = os.pipe()
-        self.write_fd: int = self._socket.fileno()
-        threading.Thread(target=self._pump, name="docker-stream", daemon=True).start()
-        client.api.start(identity)
-        self._socket.sendall(_program())
-
-    def _pump(self) -> None:
-        """Standard output to the pipe, standard error to memory: the engine sends both in frames of its own."""
-        try:
-            while True:
-                stream, size = struct.unpack(">BxxxL", self._take(8))
-                while size:
-                    part = self._take(min(size, 1 << 16))
-                    size -= len(part)
-                    if stream == _STDOUT:
-                        view = memoryview(part)
-                        while view:
-                            view = view[os.write(self._pipe, view) :]
-                    else:
-                        self._said = (self._said + part)[-4096:]
-        except (OSError, EOFError, ValueError):
-            pass
-        finally:
-            os.close(self._pipe)
-
-    def _take(self, size: int) -> bytes:
-        parts = []
-        while size:
-            part = self._socket.recv(size)
-            if not part:
-                raise EOFError
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
-
-    def kill(self) -> None:
+    def open(self, program: Program, limits: Limits) -> Session | str:
         from docker.errors import DockerException
 
-        with contextlib.suppress(DockerException, OSError):
-            self._client.api.kill(self._identity)
-
-    def end(self) -> str:
-        if self._ended:
-            return ""
-        self._ended = True
-        self.kill()
-        with contextlib.suppress(OSError):
-            self._socket.close()
-        os.close(self.read_fd)
-        lines = self._said.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else ""
+        if "memory" in self.ready["walls"]:
+            try:
+                self._contained.allow(limits.memory_mb + OVERHEAD_BYTES / (1 << 20))
+            except (DockerException, OSError) as error:
+                self.close()
+                raise RunnerDied(f"the container's memory could not be limited: {_line(error)}") from None
+        return super().open(program, limits)
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+def _start(client: Any, digest: str, image: str, runtime: str | None, config: dict[str, Any]) -> Runner:
+    """A runner in a new container. Raises `SandboxUnavailable`, or `EngineGone` where no engine is there any more."""
+    from docker.errors import DockerException
+
+    config = {**config, "sandbox": "local", "scratch_mb": SCRATCH_MB, "box": None, "contained": True}
+    try:
+        contained = container.Container(client.api, digest, runtime)
+    except (DockerException, OSError) as error:
+        _engine_answers(client, error)
+        raise SandboxUnavailable(
+            f"the Docker engine does not start a container of {image!r}"
+            + (f" under the runtime {runtime!r}" if runtime else "")
+            + f": {_line(error)}"
+        ) from None
+    try:
+        wire.write_frame(contained.fd, config)
+        waiting = select.poll()
+        waiting.register(contained.fd, select.POLLIN)
+        if not waiting.poll(1000 * _START_S):
+            contained.end()
+            raise SandboxUnavailable(f"the runner in a container of {image!r} did not start within {_START_S:.0f} s")
+        answer, _ = wire.read_frame(contained.fd, contained.read)
+    except (wire.Closed, OSError) as error:
+        said = contained.end()
+        _engine_answers(client, error)
+        raise SandboxUnavailable(
+            f"the runner in a container of {image!r} did not start: {said or 'no reason given'}"
+        ) from None
+    if "ready" in answer:
+        return _ContainedRunner(contained, answer["ready"])
+    contained.end()
+    if "missing_library" in answer:
+        raise SandboxUnavailable(
+            f"judge.libraries names {answer['missing_library']!r}, a library that the image {image!r} does not have: "
+            f"{BUILD} builds one that has it, or leave it out"
+        )
+    raise SandboxUnavailable(refusal(answer))
+
+
+def _engine_answers(client: Any, error: BaseException) -> None:
+    """Return where the engine answers, if need be after a restart of its own; else raise `EngineGone`."""
+    from docker.errors import DockerException
+
+    deadline = time.monotonic() + _ENGINE_RETURNS_S
+    while True:
+        try:
+            client.ping()
+            return
+        except (DockerException, OSError):
+            if time.monotonic() > deadline:
+                raise EngineGone(f"the Docker engine does not answer any more ({_line(error)})") from None
+            time.sleep(0.2)
+
+
+def _line(error: BaseException) -> str:
+    """What an error says, as one line."""
+    text = str(getattr(error, "explanation", None) or error).strip()
+    return (text.splitlines() or [type(error).__name__])[0][:300]

@@ -52,10 +52,17 @@ class Sandbox:
     start: Callable[[bool], Runner] = field(repr=False)
 
 
-def open_sandbox(backend: str = "auto", libraries: tuple[str, ...] = ("numpy",)) -> Sandbox:
+def open_sandbox(
+    backend: str = "auto",
+    libraries: tuple[str, ...] = ("numpy",),
+    *,
+    image: str | None = None,
+    runtime: str | None = None,
+) -> Sandbox:
     """Find the sandbox to judge in, by starting one runner of each kind and looking at what stands.
 
     `auto` is `local` where every required wall stands, else `docker` where an engine answers, else an error.
+    image, runtime: of `docker`; see `docker.open_docker`.
     Raises `SandboxUnavailable`, with one line that says what is missing and what to do.
     """
     if backend not in BACKENDS:
@@ -66,16 +73,16 @@ def open_sandbox(backend: str = "auto", libraries: tuple[str, ...] = ("numpy",))
         except SandboxUnavailable as error:
             if backend == "local" or "library" in str(error):
                 raise
-            return _docker(libraries, str(error))
+            return _docker(libraries, str(error), image, runtime)
     if backend == "docker":
-        return _docker(libraries, "")
+        return _docker(libraries, "", image, runtime)
     return _probed("none", libraries)
 
 
-def _docker(libraries: tuple[str, ...], why: str) -> Sandbox:
+def _docker(libraries: tuple[str, ...], why: str, image: str | None, runtime: str | None) -> Sandbox:
     from crl_data.sandbox import docker
 
-    return docker.open_docker(libraries, why)
+    return docker.open_docker(libraries, why, image=image, runtime=runtime)
 
 
 def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:

@@ -22,8 +22,11 @@ def shared_objects(paths: list[Path]) -> set[str]:
     return found
 
 
-def make_root_file_system(target: Path) -> None:
-    """Write a tar file that holds Python, its standard library, what they are linked with, numpy, and empty folders."""
+def make_root_file_system(target: Path, *packages: Path, files: dict[str, bytes] | None = None) -> None:
+    """Write a tar file that holds Python, its standard library, what they are linked with, numpy, and empty folders.
+
+    packages: folders that are put beside numpy. files: more files, by their paths.
+    """
     prefix = Path(sys.base_prefix)
     library = Path(os.__file__).parent
     python = Path(os.path.realpath(sys.executable))
@@ -53,6 +56,8 @@ def make_root_file_system(target: Path) -> None:
             add(path)
         for name in ("numpy", "numpy.libs"):
             add(site / name, str(library / "site-packages" / name))
+        for path in packages:
+            add(path, str(library / "site-packages" / path.name))
         for path in site.glob("numpy-*.dist-info"):
             add(path, str(library / "site-packages" / path.name))
         for name in ("tmp", "proc", "sys", "dev", "run", "etc"):
@@ -62,7 +67,8 @@ def make_root_file_system(target: Path) -> None:
         link = tarfile.TarInfo("usr/bin/python3")
         link.type, link.linkname = tarfile.SYMTYPE, str(python)
         tar.addfile(link)
-        passwd = tarfile.TarInfo("etc/passwd")
-        passwd.size = len(b"nobody:x:65534:65534::/:/nowhere\n")
-        tar.addfile(passwd, io.BytesIO(b"nobody:x:65534:65534::/:/nowhere\n"))
+        for name, data in {"etc/passwd": b"nobody:x:65534:65534::/:/nowhere\n", **(files or {})}.items():
+            file = tarfile.TarInfo(name)
+            file.size = len(data)
+            tar.addfile(file, io.BytesIO(data))
     assert prefix.is_dir()

@@ -1,6 +1,7 @@
 """A control group for all processes of a runner, so that many processes together cannot use more memory than one may.
 
-Version 2 and version 1 of the kernel's interface, where this user may make a group. It bounds the sum; what a single
+Version 2 and version 1 of the kernel's interface, where this user may make a group; in a container, the group that the
+engine made, whose limit is set from outside. It bounds the sum; what a single
 process may use is `walls.set_limits`' work. It does not count CPU time.
 """
 
@@ -72,6 +73,33 @@ def make() -> MemoryGroup:
     except OSError:
         os.rmdir(path)
         raise
+
+
+class ContainerGroup(MemoryGroup):
+    """The group of the container we are in: it is read here, and its limit is set by whoever started the container."""
+
+    def __init__(self, events_path: str) -> None:
+        self.events_fd = os.open(events_path, os.O_RDONLY)
+
+    def enter(self) -> None:
+        pass
+
+    def set_limit(self, memory_bytes: int) -> None:
+        pass
+
+    def close(self) -> None:
+        os.close(self.events_fd)
+
+    def remove(self) -> None:
+        pass
+
+
+def of_container() -> ContainerGroup:
+    """The group of the container we are in. Raises `OSError` where it is not in sight."""
+    try:
+        return ContainerGroup("/sys/fs/cgroup/memory/memory.oom_control")
+    except FileNotFoundError:
+        return ContainerGroup("/sys/fs/cgroup/memory.events")
 
 
 def _parent() -> tuple[str, str, str]:

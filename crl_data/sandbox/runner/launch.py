@@ -61,7 +61,7 @@ def _launch(config: dict[str, Any]) -> None:
         os.environ.update(HOME=config["box"], TMPDIR=os.path.join(config["box"], "tmp"))
         raised, memory = walls.raise_none(config["box"]), None
     else:
-        memory, why = _memory_group()
+        memory, why = _memory_group(config.get("contained", False))
         walls.enter_namespaces()
         pid = os.fork()
         if pid:
@@ -106,11 +106,11 @@ def _resolve(names: list[str], site: list[str]) -> dict[str, Any]:
     return answer
 
 
-def _memory_group() -> tuple[group.MemoryGroup | None, str]:
+def _memory_group(contained: bool) -> tuple[group.MemoryGroup | None, str]:
     try:
-        return group.make(), ""
+        return group.of_container() if contained else group.make(), ""
     except OSError as error:
-        return None, f"no control group can be made: {error}"
+        return None, f"no control group can be {'read' if contained else 'made'}: {error}"
 
 
 def _wait(pid: int, memory: group.MemoryGroup | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from collections.abc import Callable
 from typing import Any
 
 _LENGTHS = struct.Struct("<IQ")
@@ -29,17 +30,17 @@ def write_frame(fd: int, header: Header, blob: bytes = b"") -> None:
             raise Closed from None
 
 
-def read_frame(fd: int) -> tuple[Header, bytes]:
-    """Read one frame whole. Raises `Closed` at the end of the stream, also in the middle of a frame."""
-    text_size, blob_size = _LENGTHS.unpack(_read_exactly(fd, _LENGTHS.size))
-    header = json.loads(_read_exactly(fd, text_size))
-    return header, _read_exactly(fd, blob_size) if blob_size else b""
+def read_frame(fd: int, read: Callable[[int, int], bytes] = os.read) -> tuple[Header, bytes]:
+    """Read one frame whole, by `read`. Raises `Closed` at the end of the stream, also in the middle of a frame."""
+    text_size, blob_size = _LENGTHS.unpack(_read_exactly(fd, _LENGTHS.size, read))
+    header = json.loads(_read_exactly(fd, text_size, read))
+    return header, _read_exactly(fd, blob_size, read) if blob_size else b""
 
 
-def _read_exactly(fd: int, size: int) -> bytes:
+def _read_exactly(fd: int, size: int, read: Callable[[int, int], bytes]) -> bytes:
     parts = []
     while size:
-        part = os.read(fd, min(size, 1 << 20))
+        part = read(fd, min(size, 1 << 20))
         if not part:
             raise Closed
         parts.append(part)
