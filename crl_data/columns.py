@@ -91,7 +91,7 @@ JUDGE = _struct(
         "limit_from": _STRING,
         "tamper_proof": _BOOL,
     },
-    {},
+    {"way": _STRING, "interface": _STRING},
 )
 
 PROBLEM = _struct(

@@ -8,6 +8,7 @@
     │   ├── EngineGone           the Docker engine that held the sandboxes does not answer any more
     │   ├── CanaryFlip           a solution with a known verdict got another one: nothing more is labelled
     │   └── Busy                 another process is building in the same directory
+    ├── TestsUnfit               tests written as source that cannot be prepared (never a verdict)
     └── RunnerDied               the sandbox's runner ended; the judge starts another (never a verdict)
 
 What a solution under judgement does is never an error: it is data, an outcome.
@@ -53,6 +54,10 @@ class CanaryFlip(WorkError):
 
 class Busy(WorkError):
     """Another process holds the build directory."""
+
+
+class TestsUnfit(CrlError):
+    """The tester cannot prepare the tests of a problem; the text says why."""
 
 
 class RunnerDied(CrlError):

@@ -128,8 +128,9 @@ class Judgement:
 class JudgeInfo:
     """How a verdict came about: enough to judge again in the same way.
 
-    `limit_from` says where the record's time limit came from ("reference", "problem" or "default"); `tamper_proof` is
-    false where the tests ran beside the solution.
+    `limit_from` says where the record's time limit came from ("reference", "problem" or "default"). `way` says how tests
+    written as source are run (`judging.policy.Way`), and `interface` what they may use of the code under test, as JSON; both
+    are null for other kinds of tests. `tamper_proof` is false where the solution could make such a test pass.
     """
 
     version: str
@@ -142,6 +143,8 @@ class JudgeInfo:
     runtime: str
     limit_from: str
     tamper_proof: bool
+    way: str | None = None
+    interface: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from crl_data.columns import Fault, describe
 from crl_data.errors import InputError
 from crl_data.judging import Prepared
 from crl_data.judging.limits import Calibration
+from crl_data.judging.policy import Way
 from crl_data.problems import fault_of
 from crl_data.prompts import Template
 from crl_data.rows import Row, make_problem, make_sampler, read_rows
@@ -69,10 +70,10 @@ def record_id(*parts: str) -> str:
 
 def _shared(prepared: Prepared, info: JudgeInfo) -> dict[str, Any]:
     problem = prepared.plan.problem
-    beside = prepared.plan.mode == "beside"
+    with_helpers = prepared.plan.way in (Way.TESTER, Way.HANDLES, Way.BESIDE) and problem.test_kind is TestKind.ASSERT
     return {
         "problem_id": problem.id,
-        "test_setup": prepared.plan.prelude if beside else problem.test_setup,
+        "test_setup": prepared.plan.prelude if with_helpers else problem.test_setup,
         "time_limit_s": prepared.limits.cpu_s,
         "memory_limit_mb": prepared.limits.memory_mb,
         "judge": info,
@@ -171,5 +172,10 @@ _CARRIED = (
 def calibration_of(record: Record) -> Calibration:
     """What is known of the reference of a record's problem without running it: where its time limit came from."""
     from_reference = record.judge is not None and record.judge.limit_from == "reference"
-    beside = record.judge is not None and not record.judge.tamper_proof
-    return Calibration(reference_cpu_s=0.0 if from_reference else None, fault="", beside=beside)
+    way = record.judge.way if record.judge is not None else None
+    return Calibration(
+        reference_cpu_s=0.0 if from_reference else None,
+        fault="",
+        way=Way(way) if way else None,
+        interface=(record.judge.interface if record.judge is not None else None) or "",
+    )

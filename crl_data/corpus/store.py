@@ -16,11 +16,12 @@ from typing import Any
 from crl_data.errors import WorkError
 from crl_data.judging import Evidence
 from crl_data.judging.limits import Calibration
+from crl_data.judging.policy import Way
 from crl_data.types import Outcome
 
-_VERSION = 1
+_VERSION = 2
 _TABLES = """
-create table if not exists calibrations (key text primary key, reference_cpu_s real, fault text, beside integer) without rowid;
+create table if not exists calibrations (key text primary key, reference_cpu_s real, fault text, way text, interface text) without rowid;
 create table if not exists evidence (key text primary key, outcomes text, first text, seconds real) without rowid;
 create table if not exists outputs (key text primary key, results text) without rowid;
 """
@@ -61,12 +62,14 @@ class Store:
             raise WorkError(f"{path}: the store cannot be opened: {error}") from None
 
     def calibration(self, key: str) -> Calibration | None:
-        row = self._one("select reference_cpu_s, fault, beside from calibrations where key = ?", key)
-        return row and Calibration(reference_cpu_s=row[0], fault=row[1], beside=bool(row[2]))
+        row = self._one("select reference_cpu_s, fault, way, interface from calibrations where key = ?", key)
+        return row and Calibration(
+            reference_cpu_s=row[0], fault=row[1], way=Way(row[2]) if row[2] else None, interface=row[3]
+        )
 
     def keep_calibration(self, key: str, calibration: Calibration) -> None:
-        values = (key, calibration.reference_cpu_s, calibration.fault, int(calibration.beside))
-        self._keep("insert or ignore into calibrations values (?, ?, ?, ?)", values)
+        values = (key, calibration.reference_cpu_s, calibration.fault, calibration.way, calibration.interface)
+        self._keep("insert or ignore into calibrations values (?, ?, ?, ?, ?)", values)
 
     def evidence(self, key: str) -> Evidence | None:
         found = self._evidence(key)

@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from crl_data.errors import RunnerDied, SandboxUnavailable
+from crl_data.judging import calls, interface
 from crl_data.judging.checker import Checker
 from crl_data.judging.evidence import Graded, gather
 from crl_data.judging.plan import Plan
 from crl_data.judging.policy import LimitFrom, Policy
 from crl_data.judging.verdict import inconclusive, settled
 from crl_data.problems import is_source
-from crl_data.sandbox import Limits, Runner, Sandbox, Session
+from crl_data.sandbox import Limits, Program, Runner, Sandbox, Session
+from crl_data.sandbox.client import Input
+from crl_data.sandbox.runner import values
 from crl_data.types import Outcome
 
 ATTEMPTS = 3
@@ -106,6 +109,26 @@ def _content_seed(plan: Plan, code: str) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
+def interface_of(worker: Worker, reference: str, limits: Limits) -> str:
+    """What a reference offers to tests (`interface`), read off its module in the sandbox; "" where it cannot be loaded."""
+    probe = Input(calls.order([calls.pack(())]), 0)
+    for _ in range(ATTEMPTS):
+        try:
+            session = worker.probe(reference, limits)
+            seen = None if isinstance(session, str) else session.run([probe], fresh=True)[0]
+            if seen is None or seen.how != "ended":
+                return ""
+            return interface.checked(values.unpack(calls.results(seen.answer)[0].get("value")))
+        except RunnerDied as error:
+            if worker.ended:
+                raise
+            why = str(error)
+            worker.restart()
+        except calls.HOSTILE:
+            return ""
+    raise RunnerDied(why)
+
+
 class Worker:
     """The runners of one job: a lean one, one with the named libraries loaded, one for checkers; each when first needed."""
 
@@ -121,6 +144,11 @@ class Worker:
         """A session for some code, or why it does not compile. Raises `RunnerDied`."""
         loaded = self._names_library.search(code) is not None or self._names_library.search(plan.prelude) is not None
         return self._runner("loaded" if loaded else "lean").open(plan.program(code), limits)
+
+    def probe(self, reference: str, limits: Limits) -> Session | str:
+        """A session for a reference and the probe that looks at it."""
+        program = Program(code=reference + interface.PROBE, mode="calls", entry=interface.ENTRY)
+        return self._runner("loaded" if self._names_library.search(reference) else "lean").open(program, limits)
 
     def checker(self, plan: Plan) -> Checker | None:
         """The checker of a problem, where it brings one."""

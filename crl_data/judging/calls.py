@@ -12,13 +12,19 @@ HOSTILE = (values.Malformed, ValueError, TypeError, LookupError, RecursionError,
 """What reading an answer can raise, where the answer is none."""
 
 
-def pack(args: Sequence[Any], named: Mapping[str, Any] | None = None, iterate: bool = False) -> dict[str, Any]:
-    """One call. With `iterate`, a returned value without a plain form is drawn out. Raises `values.CannotCross`."""
+def pack(
+    args: Sequence[Any], named: Mapping[str, Any] | None = None, iterate: bool = False, exact: bool = False
+) -> dict[str, Any]:
+    """One call. With `iterate`, a returned value without a plain form is drawn out. With `exact`, values of numpy's stay
+    what they are. Raises `values.CannotCross`.
+    """
     call: dict[str, Any] = {"args": [values.pack(argument) for argument in args]}
     if named:
         call["named"] = {name: values.pack(argument) for name, argument in named.items()}
     if iterate:
         call["iterate"] = True
+    if exact:
+        call["exact"] = True
     return call
 
 

@@ -52,10 +52,10 @@ def explain(judge: Judge, problem: Problem, solution: Solution, known: Calibrati
 
 
 def _got(plan: Plan, seen: Observation) -> str | None:
-    """What came, as text; None where nothing did, or where what came says nothing (a test beside the solution)."""
+    """What came, as text; None where nothing did, or where what came says nothing (a test beside the solution, or in the tester)."""
     if plan.mode == "stdin":
         return seen.answer.decode("utf-8", "backslashreplace")
-    if plan.mode == "beside" or not seen.answer:
+    if plan.mode in ("beside", "served") or not seen.answer:
         return None
     try:
         results = [

@@ -21,16 +21,17 @@ from types import TracebackType
 from typing import Protocol
 
 from crl_data import responses
-from crl_data.errors import RunnerDied
+from crl_data.errors import InputError, RunnerDied, TestsUnfit
 from crl_data.judging import limits
-from crl_data.judging.bench import Gathered, Worker, run_all
-from crl_data.judging.plan import Plan, plan
-from crl_data.judging.policy import JUDGE_VERSION, LimitFrom, Policy
+from crl_data.judging.bench import Gathered, Worker, interface_of, run_all
+from crl_data.judging.plan import Plan, plan, ways
+from crl_data.judging.policy import JUDGE_VERSION, LimitFrom, Policy, Way
 from crl_data.judging.verdict import Decision, decide
 from crl_data.sandbox import Limits, Sandbox, open_sandbox
 from crl_data.types import JudgeInfo, Judgement, Outcome, Problem, Solution, TestKind
 
 _PLANS_KEPT = 64  # a plan holds all inputs of a problem
+_PROBED = Limits(cpu_s=16.0)
 _WORDS = {
     Outcome.WRONG_ANSWER: "wrong answer",
     Outcome.RUNTIME_ERROR: "runtime error",
@@ -165,6 +166,8 @@ class Judge:
             runtime=self.sandbox.runtime,
             limit_from=prepared.limit_from,
             tamper_proof=prepared.plan.tamper_proof,
+            way=prepared.plan.way,
+            interface=prepared.plan.interface or None,
         )
 
     def close(self) -> None:
@@ -302,31 +305,38 @@ class Judge:
             if self._memory:
                 self._memory.keep_calibration(key, calibration)  # before the first solution is judged
         self._calibrations[key] = calibration
-        the_plan = plan(problem, beside=calibration.beside)
+        the_plan = plan(problem, calibration.way, calibration.interface)
         cpu_s, limit_from = limits.choose(calibration, problem, self.policy)
         return Prepared(
             plan=the_plan,
             limits=Limits(cpu_s=cpu_s, memory_mb=self._memory_mb(problem)),
             limit_from=limit_from,
             reference_fault=calibration.fault,
-            key=_digest([key, calibration.beside]),
+            key=_digest([key, the_plan.way, the_plan.interface]),
         )
 
     def _calibrate(self, problem: Problem, worker: Worker) -> limits.Calibration:
-        """Run the reference: does it pass every test, how long does it take, must its tests run beside it?"""
+        """Run the reference: does it pass every test, how long does it take, in which way must its tests be run?"""
         if problem.reference is None:
-            plan(problem)
-            return limits.NOT_CALIBRATED
-        first_fault = ""
-        for beside in (False, True):
-            the_plan = plan(problem, beside=beside)
+            made = plan(problem)
+            return replace(limits.NOT_CALIBRATED, way=made.way, interface=made.interface)
+        first_fault, shape = "", ""
+        for way in ways(problem) or [None]:
+            if way in (Way.TESTER, Way.HANDLES) and not shape:
+                shape = interface_of(worker, problem.reference, replace(_PROBED, memory_mb=self._memory_mb(problem)))
+            try:
+                the_plan = plan(problem, way, shape)
+            except InputError:
+                if way is not Way.SPLIT:
+                    raise
+                continue
             largest, fault = self._run_reference(the_plan, worker)
             if not fault:
-                return limits.Calibration(reference_cpu_s=largest, fault="", beside=beside)
+                return limits.Calibration(
+                    reference_cpu_s=largest, fault="", way=the_plan.way, interface=the_plan.interface
+                )
             first_fault = first_fault or fault
-            if the_plan.mode == "beside" or problem.test_kind is not TestKind.ASSERT:
-                break
-        return limits.Calibration(reference_cpu_s=None, fault=first_fault, beside=False)
+        return limits.Calibration(reference_cpu_s=None, fault=first_fault, way=None, interface="")
 
     def _run_reference(self, the_plan: Plan, worker: Worker) -> tuple[float, str]:
         """The largest CPU time of a test, and why the reference does not pass every one (empty: it does)."""
@@ -334,7 +344,10 @@ class Judge:
         assert problem.reference is not None
         bounds = Limits(cpu_s=max(limits.GRID_S[-1], problem.time_limit_s or 0), memory_mb=self._memory_mb(problem))
         policy = replace(self.policy, threshold=1.0, max_timeouts=1, early_stop=False)
-        gathered = run_all(worker, the_plan, problem.reference, bounds, policy, LimitFrom.DEFAULT)
+        try:
+            gathered = run_all(worker, the_plan, problem.reference, bounds, policy, LimitFrom.DEFAULT)
+        except TestsUnfit as error:
+            return 0.0, f"every test: {error}"
         evidence = _evidence(gathered, len(the_plan.inputs), LimitFrom.DEFAULT, 0.0)
         if gathered.fault or any(result is not None and result.seen.how == "fault" for result in gathered.results):
             raise RunnerDied(f"the reference of problem {problem.id} could not be judged: {evidence.first}")

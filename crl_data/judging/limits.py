@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crl_data.judging.policy import LimitFrom, Policy
+from crl_data.judging.policy import LimitFrom, Policy, Way
 from crl_data.sandbox import Limits
 from crl_data.types import Problem
 
@@ -25,16 +25,17 @@ class Calibration:
 
     reference_cpu_s: the largest CPU time of a test; None where there is no reference, or it does not pass every test.
     fault: why it does not; empty where it does, or where there is none.
-    beside: tests written as source, which could be taken apart, must nevertheless run beside the solution, because what
-        the reference returns does not cross.
+    way: how tests written as source are run; None where they are not, or where it is not known yet.
+    interface: what those tests may use of the code under test, read off the reference (`interface`), as JSON; or "".
     """
 
     reference_cpu_s: float | None
     fault: str
-    beside: bool
+    way: Way | None = None
+    interface: str = ""
 
 
-NOT_CALIBRATED = Calibration(reference_cpu_s=None, fault="", beside=False)
+NOT_CALIBRATED = Calibration(reference_cpu_s=None, fault="")
 
 
 def choose(calibration: Calibration, problem: Problem, policy: Policy) -> tuple[float, LimitFrom]:

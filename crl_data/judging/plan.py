@@ -3,7 +3,11 @@
 stdin      input as a file, standard output compared by the problem's rule              tamper-proof
 function   a call of the entry point, its value compared                                tamper-proof
 assert     taken apart where all its tests can be (`asserts`), the rest compared here    tamper-proof
-           else run beside the solution, with the helpers that come from our side        not tamper-proof
+           else run in the tester, the solution called by value                          tamper-proof
+           else there, with objects that the solution makes; else beside the solution    not tamper-proof
+pytest     in the tester, as above                                                       as above
+
+Of the ways (`policy.Way`) the first is taken that the reference passes; without one, the first that the tests allow.
 """
 
 from __future__ import annotations
@@ -17,10 +21,11 @@ from typing import Any
 
 from crl_data import compare
 from crl_data.errors import InputError
-from crl_data.judging import asserts, calls
+from crl_data.judging import asserts, calls, interface, modules
 from crl_data.judging.checker import Checker, CheckerFailed
 from crl_data.judging.evidence import Graded
 from crl_data.judging.helpers import helpers_of
+from crl_data.judging.policy import Way
 from crl_data.literals import one_line, shown
 from crl_data.problems import fault_of, is_source
 from crl_data.sandbox import Observation, Program
@@ -41,12 +46,17 @@ _OUTCOMES = {
     "memory": Outcome.MEMORY_LIMIT,
     "output": Outcome.OUTPUT_LIMIT,
     "fault": Outcome.JUDGE_ERROR,
+    "failed": Outcome.WRONG_ANSWER,
+    "cannot": Outcome.RUNTIME_ERROR,
 }
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a problem is judged: the way its tests run (`mode`), the inputs in test order, and what is expected."""
+    """How a problem is judged: the way its tests run (`mode`), the inputs in test order, and what is expected.
+
+    way: of tests written as source, which of the ways it is. told: what the tester is told. interface: see `interface`.
+    """
 
     problem: Problem
     mode: str
@@ -57,9 +67,12 @@ class Plan:
     splits: tuple[asserts.SplitTest, ...] = ()
     expected: tuple[Any, ...] = ()
     rule: compare.OutputRule | None = field(default=None, repr=False)
+    way: Way | None = None
+    told: bytes = field(default=b"", repr=False)
+    interface: str = field(default="", repr=False)
 
     def program(self, code: str) -> Program:
-        return Program(code=code, mode=self.mode, entry=self.entry, prelude=self.prelude)
+        return Program(code=code, mode=self.mode, entry=self.entry, prelude=self.prelude, tests=self.told)
 
     def grade(self, test: int, seen: Observation, checker: Checker | None = None) -> Graded:
         """What an observation of a test is worth."""
@@ -74,6 +87,8 @@ class Plan:
             return Graded(outcome, seen.note, seen)
         if self.mode == "stdin":
             return self._grade_output(test, seen, checker)
+        if self.mode == "served":
+            return Graded(Outcome.PASSED, "", seen)
         if self.mode == "beside":
             whole = seen.answer == _TOKEN.encode()
             return Graded(
@@ -154,8 +169,8 @@ def _shown(text: str, most: int = 160) -> str:
 # --- making the plan --------------------------------------------------------------------------------------------------
 
 
-def plan(problem: Problem, beside: bool = False) -> Plan:
-    """The plan of a problem; with `beside`, its tests run beside the solution whether or not they could be taken apart.
+def plan(problem: Problem, way: Way | None = None, shape: str = "") -> Plan:
+    """The plan of a problem. `way` and `shape` (an interface) are for tests written as source; without a way, the first.
 
     Raises `InputError` where the tests are no tests.
     """
@@ -166,9 +181,27 @@ def plan(problem: Problem, beside: bool = False) -> Plan:
         return _plan_stdin(problem)
     if problem.test_kind is TestKind.FUNCTION:
         return _plan_function(problem)
+    for one in [way] if way else ways(problem):
+        made = _plan_source(problem, one, shape)
+        if made is not None:
+            return made
+    raise InputError(f"problem {problem.id}: its tests cannot be run by the way {way}")
+
+
+def ways(problem: Problem) -> list[Way]:
+    """The ways in which tests written as source can be run, best first; none for tests of other kinds."""
     if problem.test_kind is TestKind.ASSERT:
-        return _plan_assert(problem, beside)
-    raise InputError(f"problem {problem.id}: tests of kind {problem.test_kind} cannot be judged by this version")
+        return [Way.SPLIT, Way.TESTER, Way.HANDLES, Way.BESIDE]
+    return [Way.TESTER, Way.HANDLES] if problem.test_kind is TestKind.PYTEST else []
+
+
+def _plan_source(problem: Problem, way: Way, shape: str) -> Plan | None:
+    """The plan by one way; None where the tests do not allow it."""
+    if problem.test_kind is TestKind.PYTEST:
+        return _plan_module(problem, way, shape)
+    if way is Way.SPLIT:
+        return _plan_split(problem)
+    return _plan_beside(problem) if way is Way.BESIDE else _plan_tester(problem, way, shape)
 
 
 def _plan_stdin(problem: Problem) -> Plan:
@@ -186,7 +219,7 @@ def _plan_function(problem: Problem) -> Plan:
     inputs, expected = [], []
     for place, test in enumerate(problem.tests):
         try:
-            inputs.append(_called(problem, place, [asserts.Call(tuple(json.loads(test.input)), {}, False)]))
+            inputs.append(_called(problem, place, [asserts.Call(tuple(json.loads(test.input)), {}, False)], exact=False))
         except values.CannotCross as error:
             raise InputError(
                 f"problem {problem.id}: tests[{place}].input: expected plain arguments, got {error}"
@@ -195,30 +228,88 @@ def _plan_function(problem: Problem) -> Plan:
     return Plan(problem, "calls", problem.entry_point, "", tuple(inputs), tamper_proof=True, expected=tuple(expected))
 
 
-def _plan_assert(problem: Problem, beside: bool) -> Plan:
-    setup = problem.test_setup or ""
-    entry = problem.entry_point
+def _plan_split(problem: Problem) -> Plan | None:
+    setup, entry = problem.test_setup or "", problem.entry_point
     if entry is None:
         names = asserts.called_names(test.input for test in problem.tests) if not setup.strip() else set()
         entry = next(iter(names)) if len(names) == 1 else None
-    if not beside and entry is not None:
-        try:
-            splits = tuple(asserts.split(test.input, entry, setup) for test in problem.tests)
-            inputs = tuple(_called(problem, place, one.calls) for place, one in enumerate(splits))
-            return Plan(problem, "calls", entry, "", inputs, tamper_proof=True, splits=splits)
-        except (asserts.Unsplittable, values.CannotCross, RecursionError):
-            pass
-    tests = [test.input for test in problem.tests]
-    helpers = helpers_of(tests, setup, problem.entry_point, (problem.reference, problem.starter_code))
+    if entry is None:
+        return None
+    try:
+        splits = tuple(asserts.split(test.input, entry, setup) for test in problem.tests)
+        inputs = tuple(_called(problem, place, one.calls) for place, one in enumerate(splits))
+    except (asserts.Unsplittable, values.CannotCross, RecursionError):
+        return None
+    return Plan(problem, "calls", entry, "", inputs, tamper_proof=True, splits=splits, way=Way.SPLIT)
+
+
+def _plan_beside(problem: Problem) -> Plan:
     inputs = tuple(
-        Input(json.dumps({"source": source, "token": _TOKEN}).encode(), _seed(problem, place))
-        for place, source in enumerate(tests)
+        Input(json.dumps({"source": test.input, "token": _TOKEN}).encode(), _seed(problem, place))
+        for place, test in enumerate(problem.tests)
     )
-    return Plan(problem, "beside", problem.entry_point, helpers + setup, inputs, tamper_proof=False)
+    source = _prelude(problem)
+    return Plan(problem, "beside", problem.entry_point, source, inputs, tamper_proof=False, way=Way.BESIDE)
 
 
-def _called(problem: Problem, place: int, made: Sequence[asserts.Call]) -> Input:
-    return Input(calls.order([calls.pack(call.args, call.named, call.iterate) for call in made]), _seed(problem, place))
+def _plan_tester(problem: Problem, way: Way, shape: str) -> Plan:
+    sources = [test.input for test in problem.tests]
+    setup = problem.test_setup or ""
+    names = interface.wanted(problem.entry_point, sources, setup)
+    method = [(problem.entry_point or "").partition(".")[2]]
+    shape = shape or interface.guessed(names, [setup, *sources], [one for one in method if one])
+    known = json.loads(shape)
+    told = {
+        "kind": "assert",
+        "source": _prelude(problem),
+        "tests": sources,
+        "names": [name for name in names if known.get(name, {"kind": "function"})["kind"] != "import"],
+        "entry": names if problem.entry_point else None,
+    }
+    return _served(problem, way, shape, told)
+
+
+def _prelude(problem: Problem) -> str:
+    """What comes before each test: the helpers that are ours, and the set-up."""
+    tests, setup = [test.input for test in problem.tests], problem.test_setup or ""
+    return helpers_of(tests, setup, problem.entry_point, (problem.reference, problem.starter_code)) + setup
+
+
+def _plan_module(problem: Problem, way: Way, shape: str) -> Plan:
+    source = problem.test_setup or ""
+    module = modules.read(source)
+    plain = not module.needs_pytest and not any("[" in test.input for test in problem.tests)
+    shape = shape or interface.guessed(module.names, [source])
+    known = json.loads(shape)
+    told = {
+        "kind": "module",
+        "source": source,
+        "tests": [test.input for test in problem.tests],
+        "names": [name for name in module.names if known.get(name, {"kind": "function"})["kind"] != "import"],
+        "entry": None,
+        "pytest": not plain,
+    }
+    return _served(problem, way, shape, told)
+
+
+def _served(problem: Problem, way: Way, shape: str, told: dict[str, Any]) -> Plan:
+    told |= {"interface": json.loads(shape), "handles": way is Way.HANDLES}
+    return Plan(
+        problem,
+        "served",
+        problem.entry_point,
+        told["source"],
+        tuple(Input(str(place).encode(), _seed(problem, place)) for place in range(len(problem.tests))),
+        tamper_proof=way is Way.TESTER,
+        way=way,
+        told=json.dumps(told).encode(),
+        interface=shape,
+    )
+
+
+def _called(problem: Problem, place: int, made: Sequence[asserts.Call], exact: bool = True) -> Input:
+    packed = [calls.pack(call.args, call.named, call.iterate, exact) for call in made]
+    return Input(calls.order(packed), _seed(problem, place))
 
 
 def _seed(problem: Problem, place: int) -> int:

@@ -39,6 +39,20 @@ class LimitFrom(StrEnum):
     DEFAULT = "default"
 
 
+class Way(StrEnum):
+    """How tests written as source are run; of those that a problem's reference passes, the first.
+
+    `SPLIT`: taken apart, and judged outside. `TESTER`: in a process of ours, the solution called by value. Both are
+    tamper-proof. `HANDLES`: the same, but objects that the solution makes, and its own comparisons, count. `BESIDE`: in the
+    solution's process.
+    """
+
+    SPLIT = "split"
+    TESTER = "tester"
+    HANDLES = "handles"
+    BESIDE = "beside"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """How verdicts are drawn.

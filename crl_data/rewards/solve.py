@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from crl_data.judging.limits import Calibration
+from crl_data.judging.policy import Way
 from crl_data.judging.once import shared_judge
 from crl_data.rows import make_problem
 from crl_data.types import Judgement, Problem, Solution
@@ -50,6 +51,10 @@ def _calibration(judge: Mapping[str, Any] | None) -> Calibration | None:
     if not judge:
         return None
     from_reference = judge.get("limit_from") == "reference"
+    way = judge.get("way")
     return Calibration(
-        reference_cpu_s=0.0 if from_reference else None, fault="", beside=not judge.get("tamper_proof", True)
+        reference_cpu_s=0.0 if from_reference else None,
+        fault="",
+        way=Way(way) if way else None,
+        interface=judge.get("interface") or "",
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from crl_data.errors import RunnerDied
+from crl_data.errors import RunnerDied, TestsUnfit
 from crl_data.sandbox.runner import wire
 
 
@@ -44,12 +44,16 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """Code and how its tests run it: `stdin`, `calls` of an entry point, or test source run `beside` it."""
+    """Code and how its tests run it: `stdin`, `calls` of an entry point, test source run `beside` it, or `served` to a tester.
+
+    tests: for `served`, what the tester is told (`runner.tester.Program`), as JSON.
+    """
 
     code: str
     mode: str
     entry: str | None = None
     prelude: str = ""
+    tests: bytes = b""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +62,10 @@ class Observation:
 
     how: "ended" (normally), "raised" (an exception or an exit status), "killed" (by a signal), "load" (the module could
         not be executed), "missing" (no such entry point), "refused" (the code does not compile), "timeout", "memory",
-        "output" (more than allowed), "protocol" (it meddled with the answer channel), "fault" (the machine, not the
-        program).
-    answer: standard output (`stdin`), the results of the calls as JSON (`calls`), or the token (`beside`).
+        "output" (more than allowed), "protocol" (it meddled with the answer channel), "fault" (the machine or the test, not
+        the program); said by a tester: "failed" (the test's own assertion), "cannot" (a value that cannot cross).
+    answer: standard output (`stdin`), the results of the calls as JSON (`calls`), the token (`beside`), or a digest of all
+        that the solution answered (`served`).
     cpu_s, wall_s: CPU and wall seconds of this test. peak_mb: the process's largest memory so far.
     lives: whether the process can run another test.
     """
@@ -83,6 +88,7 @@ class Input:
     seed: int
 
 
+_PREPARING_S = 60.0  # for the tester to have its tests ready
 _GRACE_S = 60.0  # beyond what an order may take by its own limits
 
 
@@ -174,9 +180,19 @@ class Runner:
         self._machine_kills = _machine_kills()
         self.ready = ready
         self.sessions = 0
+        self._told = b""  # the tests that the tester has now
 
     def open(self, program: Program, limits: Limits) -> Session | str:
-        """A session for a program, or the reason why its code does not compile. Raises `RunnerDied`."""
+        """A session for a program, or the reason why its code does not compile.
+
+        Raises `RunnerDied`, and `TestsUnfit` where the tester cannot prepare the tests.
+        """
+        if program.tests and program.tests != self._told:
+            self._told = b""
+            answer, _ = self.ask({"op": "tests"}, program.tests, _PREPARING_S)
+            if answer["unfit"]:
+                raise TestsUnfit(answer["unfit"])
+            self._told = program.tests
         order = {
             "op": "open",
             "mode": program.mode,

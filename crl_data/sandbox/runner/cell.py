@@ -11,6 +11,7 @@ import _signal  # type: ignore[import-not-found]  # `signal` without its enumera
 import array  # noqa: F401, `socket.recv_fds` imports it, and would do so in every cell
 import fcntl
 import gc
+import json
 import marshal
 import os
 import resource
@@ -23,9 +24,9 @@ import types
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import child, group, kernel, walls
+from . import child, group, kernel, served, tester, walls
 
-CODE_FD = 705
+CODE_FD, TESTS_FD = 705, 706
 THREAD_STACK_BYTES = 8 << 20
 _LOW_FDS = 64  # a cell has about ten, and new ones take the lowest numbers
 END = struct.Struct(
@@ -47,6 +48,9 @@ class Channels(NamedTuple):
     child: socket.socket
 
 
+Program = child.Program | tester.Program
+
+
 class Ends(NamedTuple):
     """The descriptors of one child: its socket, its input, its output, and /dev/null.
 
@@ -63,20 +67,24 @@ class Ends(NamedTuple):
 NUMBERS = Ends(child.CONTROL_FD, child.INPUT_FD, child.OUTPUT_FD, child.NULL_FD)
 
 
-def make_channels() -> Channels:
-    """Make the sockets of a runner, and put something at the numbers that children use, so that they stay free."""
-    zygote, cell, unused = (socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(3))
+def make_channels() -> tuple[Channels, Channels]:
+    """Make the sockets of a runner, for solutions and for testers, and put something at the numbers that children use, so
+    that they stay free.
+    """
+    *pairs, unused = (socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(5))
     high = fcntl.fcntl(unused[1].fileno(), fcntl.F_DUPFD_CLOEXEC, child.CONTROL_FD)
     for end in unused:
         end.close()
-    for name, fd in (("input", child.INPUT_FD), ("output", child.OUTPUT_FD), ("code", CODE_FD)):
+    numbers = {"input": child.INPUT_FD, "output": child.OUTPUT_FD, "code": CODE_FD, "tests": TESTS_FD}
+    for name, fd in numbers.items():
         made = os.memfd_create(name, os.MFD_CLOEXEC)
         os.dup2(made, fd, inheritable=False)
         os.close(made)
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     os.dup2(null, child.NULL_FD, inheritable=False)
     os.close(null)
-    return Channels(zygote, cell, socket.socket(fileno=high))
+    control = socket.socket(fileno=high)
+    return Channels(pairs[0], pairs[1], control), Channels(pairs[2], pairs[3], control)
 
 
 # --- the zygote -------------------------------------------------------------------------------------------------------
@@ -125,6 +133,46 @@ def run_zygote(
             control.send(struct.pack("<i", os.waitpid(cell, 0)[1]))
         else:
             os._exit(0)
+
+
+def run_tester_zygote(
+    channels: Channels, raised: walls.Walls, search_path: list[str], preload: list[str], memory: group.MemoryGroup | None
+) -> None:
+    """Fork the cells of testers as the supervisor asks for them; it sleeps until the first. Never returns."""
+    for pair in (channels.zygote, channels.cell):
+        pair[0].close()
+    if memory is not None:
+        memory.close()
+    os.close(CODE_FD)
+    user, group_id = os.geteuid(), os.getegid()
+    control = channels.zygote[1]
+    awake, cell = False, 0
+    while True:
+        message = control.recv(16)
+        if message == NEW_CELL:
+            if not awake:
+                awake = True
+                sys.path[:] = search_path
+                for name in (*preload, *_FOR_TESTS):
+                    __import__(name)
+                child.add_site_names()
+                for fd in (0, 1, 2):
+                    os.dup2(child.NULL_FD, fd)
+                _dry_run(raised.box, search_path)
+                gc.collect()
+                gc.freeze()
+            cell = walls.fork_cell(raised, kernel.CLONE_NEWNS)
+            if cell == 0:
+                control.close()
+                _run_tester_cell(channels, raised, user, group_id, search_path)
+            control.send(struct.pack("<i", cell))
+        elif message == WAIT_CELL:
+            control.send(struct.pack("<i", os.waitpid(cell, 0)[1]))
+        else:
+            os._exit(0)
+
+
+_FOR_TESTS = ("unittest", "inspect", "mmap", "hashlib")
 
 
 _SAMPLE = '''
@@ -232,7 +280,32 @@ def _run_cell(channels: Channels, raised: walls.Walls, user: int, group_id: int,
         control.send(REFUSED + child.describe(error).encode("utf-8", "replace")[: child.NOTE_BYTES])
         os._exit(0)
     control.send(READY)
-    _Cell(channels, program, limits, alone=not raised.none).serve()
+    os.close(TESTS_FD)
+    serve = served.serve if order["mode"] == "served" else child.serve
+    _Cell(channels, program, limits, not raised.none, serve, CODE_FD).serve()
+
+
+_TESTER_LIMITS = walls.Limits(memory=2 << 30, output=64 << 20)
+
+
+def _run_tester_cell(channels: Channels, raised: walls.Walls, user: int, group_id: int, search_path: list[str]) -> None:
+    """Prepare the tests of a problem and fork testers, as the supervisor asks for them. Never returns."""
+    control = channels.cell[1]
+    try:
+        for number in (_signal.SIGINT, _signal.SIGPIPE):
+            _signal.signal(number, _signal.SIG_DFL)
+        told = json.loads(os.pread(TESTS_FD, os.fstat(TESTS_FD).st_size, 0))
+        walls.raise_own(raised, _TESTER_LIMITS, user, group_id, tester=True)
+    except BaseException as error:
+        control.send(b"!" + repr(error).encode()[:1000])
+        os._exit(1)
+    try:
+        program = tester.Program(told, raised.box, search_path)
+    except BaseException as error:
+        control.send(REFUSED + child.describe(error).encode("utf-8", "replace")[: child.NOTE_BYTES])
+        os._exit(0)
+    control.send(READY)
+    _Cell(channels, program, _TESTER_LIMITS, not raised.none, tester.serve, TESTS_FD).serve()
 
 
 def _read_order() -> tuple[dict[str, Any], bytes]:
@@ -253,7 +326,15 @@ def _load(program: child.Program, order: dict[str, Any], code: bytes) -> None:
 
 
 class _Cell:
-    def __init__(self, channels: Channels, program: child.Program, limits: walls.Limits, alone: bool) -> None:
+    def __init__(
+        self,
+        channels: Channels,
+        program: Program,
+        limits: walls.Limits,
+        alone: bool,
+        serve: Callable[[Any, socket.socket], None],
+        told_fd: int,
+    ) -> None:
         self.channels = channels
         self.program = program
         self.open_files = walls.at_most(resource.RLIMIT_NOFILE, limits.files)
@@ -263,7 +344,7 @@ class _Cell:
         self.pidfd = -1
         self.before = resource.getrusage(resource.RUSAGE_CHILDREN)  # what was used before the child was forked
         self.ends: list[int] = []  # of the child, kept open until the next: its end is told by its exit alone
-        self.enter = self.entrance()
+        self.enter = self.entrance(serve, told_fd)
 
     def serve(self) -> None:
         self.prepare()
@@ -292,10 +373,10 @@ class _Cell:
         _signal.pthread_sigmask(_signal.SIG_BLOCK, (_signal.SIGINT,))  # it is for the child, and must not end the cell
         self.program.expect(self.open_files)
 
-    def entrance(self) -> Callable[[list[int]], None]:
+    def entrance(self, serve: Callable[[Any, socket.socket], None], told_fd: int) -> Callable[[list[int]], None]:
         """What a child does, all names looked up before it is forked: in a child a look-up is a page of memory to copy."""
         dup2, close_range, close, set_limit, set_mask = os.dup2, os.closerange, os.close, resource.setrlimit, _signal.pthread_sigmask
-        become_reaper, set_session, serve = kernel.become_reaper, None if self.alone else os.setsid, child.serve
+        become_reaper, set_session = kernel.become_reaper, None if self.alone else os.setsid
         numbers, open_files, program, control = tuple(NUMBERS), self.open_files, self.program, self.channels.child
         kind, how, signals = resource.RLIMIT_NOFILE, _signal.SIG_UNBLOCK, (_signal.SIGINT,)
 
@@ -303,7 +384,7 @@ class _Cell:
             for made, number in zip(ends, numbers):  # noqa: B905, as many as `Ends` has
                 dup2(made, number, False)
             close_range(3, _LOW_FDS)  # nothing of ours is left but what `NUMBERS` says
-            close(CODE_FD)
+            close(told_fd)
             set_limit(kind, open_files)
             become_reaper()  # what a solution leaves behind comes to the child, and shows
             set_mask(how, signals)

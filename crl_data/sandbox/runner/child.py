@@ -3,10 +3,11 @@
 It runs beside the solution, so nothing it says counts but the answer: what stands in the output file, or the value that
 the code under test returned. Whatever here looks like bookkeeping serves honest programs only.
 
-Three ways to run a test (`MODES`):
+Four ways to run a test (`MODES`):
     stdin     the solution as a file, as `__main__`, with real descriptors 0 and 1
     calls     the module executed once; calls of the entry point with arguments from outside, values back
     beside    the module executed afresh, then a test written as Python source in the same process (not tamper-proof)
+    served    calls that come one at a time from a test elsewhere (`served`)
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from typing import Any
 
 from . import values
 
-MODES = ("stdin", "calls", "beside")
+MODES = ("stdin", "calls", "beside", "served")
 GO = struct.Struct(
     "<IQBBI"
 )  # sequence, seed, 1 if no test follows, 1 if the argument is in a file, its size | the argument
@@ -87,7 +88,7 @@ class Program:
         self.code = code
         self.mode = mode
         self.entry = entry
-        self.run = {"stdin": _run_stdin, "calls": _run_calls, "beside": _run_beside}[mode]
+        self.run = {"stdin": _run_stdin, "calls": _run_calls, "beside": _run_beside}.get(mode, _run_calls)
         self.message_bytes = GO.size + (0 if mode == "stdin" else INLINE_BYTES)
         self.prelude = compile(prelude, "<test set-up>", "exec") if mode == "beside" else None
         self.prelude_source = prelude
@@ -390,7 +391,7 @@ def _call(function: Callable[..., Any], call: dict[str, Any]) -> dict[str, Any]:
     except BaseException as error:
         return {"raised": type(error).__name__, "note": describe(error)}
     try:
-        return {"value": json.loads(values.encode(value, iterate=call.get("iterate", False)))}
+        return {"value": json.loads(values.encode(value, iterate="iterate" in call, exact="exact" in call))}
     except values.CannotCross as error:
         return {"cannot": str(error)}
     except BaseException as error:  # a lying class, a value too deep for the encoder

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from . import group, kernel, view, walls, wire
-from .cell import READY, make_channels, run_zygote
+from .bench import Bench
+from .cell import READY, Channels, make_channels, run_tester_zygote, run_zygote
 from .supervisor import Supervisor
 
 # What nearly every program imports; anything more makes every fork dearer.
@@ -46,7 +48,10 @@ def launch() -> None:
 
 
 def _launch(config: dict[str, Any]) -> None:
-    found = config.get("found") or _resolve(config["libraries"], config.get("site") or view.hidden(view.shown()))
+    found = config.get("found")
+    if found is None:
+        folders = config.get("site") or view.hidden(view.shown())
+        found = _resolve(config["libraries"], folders) | {"pytest": view.pytest_paths(folders)}
     if "missing" in found:
         wire.write_frame(1, {"missing_library": found["missing"]})
         return
@@ -60,6 +65,10 @@ def _launch(config: dict[str, Any]) -> None:
             os.symlink(path, os.path.join(site, os.path.basename(path)))
         os.environ.update(HOME=config["box"], TMPDIR=os.path.join(config["box"], "tmp"))
         raised, memory = walls.raise_none(config["box"]), None
+        for_tests = os.path.join(config["box"], "for-tests")
+        os.makedirs(for_tests)
+        for path in found["pytest"]:
+            os.symlink(path, os.path.join(for_tests, os.path.basename(path)))
     else:
         memory, why = _memory_group(config.get("contained", False))
         walls.enter_namespaces()
@@ -68,13 +77,13 @@ def _launch(config: dict[str, Any]) -> None:
             _wait(pid, memory)
         if memory is not None:
             memory.enter()
-        raised = walls.raise_shared(paths, config["scratch_mb"])
+        raised = walls.raise_shared(paths, found["pytest"], config["scratch_mb"])
         if memory is not None:
             raised.standing.append("memory")
         else:
             raised.missing["memory"] = why
-        site = view.SITE
-    _serve(raised, memory, site, found)
+        site, for_tests = view.SITE, view.TESTER_SITE
+    _serve(raised, memory, site, for_tests, found)
 
 
 def _preload() -> None:
@@ -129,19 +138,15 @@ def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _serve(raised: walls.Walls, memory: group.MemoryGroup | None, site: str, found: dict[str, Any]) -> None:
+def _serve(
+    raised: walls.Walls, memory: group.MemoryGroup | None, site: str, for_tests: str, found: dict[str, Any]
+) -> None:
     _preload()
     search_path = [os.path.join(raised.box, "work"), *(path for path in sys.path if os.path.isdir(path)), site]
-    channels = make_channels()
-    zygote = os.fork()
-    if zygote == 0:
-        try:
-            run_zygote(channels, raised, search_path, found["preload"], memory)
-        except BaseException as error:
-            channels.zygote[1].send(b"!" + repr(error).encode()[:1000])
-        finally:
-            os._exit(70)
-    supervisor = Supervisor(channels, raised, zygote, memory)
+    of_solutions, of_testers = make_channels()
+    zygote = _forked(of_solutions, run_zygote, raised, search_path, found["preload"], memory)
+    tester = _forked(of_testers, run_tester_zygote, raised, [*search_path[1:], for_tests], found["preload"], memory)
+    supervisor = Supervisor(of_solutions, raised, zygote, memory, Bench(of_testers, tester))
     answer = supervisor.of_zygote()
     if answer != READY:
         raise OSError(f"the zygote did not start: {answer.decode('utf-8', 'replace')}")
@@ -149,8 +154,22 @@ def _serve(raised: walls.Walls, memory: group.MemoryGroup | None, site: str, fou
         "python": "{}.{}.{}".format(*sys.version_info[:3]),
         "implementation": sys.implementation.name,
         "libraries": found["versions"],
+        "pytest": bool(found["pytest"]),
     }
     wire.write_frame(
         1, {"ready": {"walls": raised.standing, "missing": raised.missing, "runtime": runtime, "found": found}}
     )
     supervisor.serve()
+
+
+def _forked(channels: Channels, run: Callable[..., None], *arguments: Any) -> int:
+    """A zygote; what it does is `run`, which never returns."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            run(channels, *arguments)
+        except BaseException as error:
+            channels.zygote[1].send(b"!" + repr(error).encode()[:1000])
+        finally:
+            os._exit(70)
+    return pid

@@ -6,6 +6,8 @@ Orders and answers are frames (`wire`):
         -> {"ready": true} | {"refused": note} (the code does not compile)
     {"op": "run", "fresh": bool, "new": bool, "tests": [[size, seed], ...]}     + inputs
         -> {"seen": [observation, ...]}                                         + answers
+    {"op": "tests"}                                                             + what `tester.Program` is told
+        -> {"unfit": why the tests cannot be prepared, or ""}; they stay until there are others
     {"op": "close"} -> {}
 
 With `fresh` every test gets a process of its own. Without, they run one after another in the process of the last order,
@@ -29,12 +31,16 @@ import struct
 import time
 from typing import Any, NamedTuple
 
-from . import child, group, kernel, scratch, wire
+from . import child, group, kernel, scratch, tester, wire
+from .bench import CPU_S, Bench, TesterFault
 from .cell import CODE_FD, END, FINISH, FORK, NEW_CELL, READY, REFUSED, WAIT_CELL, Channels, Ends
 from .view import PARTS
 from .walls import Walls
 
-HOW = ("ended", "raised", "killed", "load", "missing", "timeout", "memory", "output", "protocol", "fault")
+HOW = (
+    *("ended", "raised", "killed", "load", "missing", "timeout", "memory", "output", "protocol", "fault"),
+    *("failed", "cannot"),  # said by a tester: an assertion of the test, or a value that cannot cross
+)
 _UCRED = struct.Struct("3i")
 _ANCILLARY = socket.CMSG_SPACE(_UCRED.size)
 _SHORTEST_WAIT_S = 0.01
@@ -80,13 +86,18 @@ class _Child:
     def __init__(self, control: socket.socket, before: int) -> None:
         self.control = control
         self.before = before  # the last process id that was given out before its own
+        self.pid = 0  # known where it serves a tester
         self.cpu = 0.0  # what it and all it started had used when its last test ended
         self.sequence = struct.unpack("<I", os.urandom(4))[0]
 
 
 class Supervisor:
-    def __init__(self, channels: Channels, walls: Walls, zygote: int, memory: group.MemoryGroup | None) -> None:
+    def __init__(
+        self, channels: Channels, walls: Walls, zygote: int, memory: group.MemoryGroup | None, bench: Bench
+    ) -> None:
         self.channels = channels
+        self.bench = bench
+        self.served = False  # the solution is called by a test in the tester's process
         self.walls = walls
         self.zygote_fd = os.pidfd_open(zygote)
         self.memory = memory
@@ -124,7 +135,7 @@ class Supervisor:
                 return
             try:
                 answer, out = self.carry_out(order, blob)
-            except (Fault, OSError, MemoryError) as error:
+            except (Fault, TesterFault, OSError, MemoryError) as error:
                 wire.write_frame(1, {"fault": f"{type(error).__name__}: {error}"})
                 return
             wire.write_frame(1, answer, out)
@@ -138,6 +149,9 @@ class Supervisor:
                 self.finish()
             seen = self.run(order["tests"], blob, order["fresh"])
             return {"seen": [one.header() for one in seen]}, b"".join(one.answer for one in seen)
+        if order["op"] == "tests":
+            self.close()
+            return {"unfit": self.bench.open(blob)}, b""
         if order["op"] == "close":
             self.close()
             return {}, b""
@@ -151,6 +165,7 @@ class Supervisor:
         self.time = TimeLimits(limits["cpu_s"], limits["idle_s"], limits["wall_s"])
         self.output_bytes, self.memory_bytes = limits["output"], limits["memory"]
         self.as_files = order["mode"] == "stdin"
+        self.served = order["mode"] == "served"
         if self.memory is not None:
             self.memory.set_limit(limits["memory"])
             self.kills = self.memory.kills()
@@ -246,6 +261,8 @@ class Supervisor:
 
     def test(self, argument: memoryview, seed: int, fresh: bool) -> Seen:
         """Hand one input over and wait for the answer, the end of the process, or a limit."""
+        if self.served:
+            return self.tested(argument, seed, fresh)
         running = self.start() if fresh or self.child is None else self.child
         running.sequence = (running.sequence + 1) & 0xFFFFFFFF
         try:
@@ -272,6 +289,90 @@ class Supervisor:
             if over:
                 return self.stopped("fault" if over.startswith("the machine") else "timeout", over, begun, base)
 
+    def tested(self, argument: memoryview, seed: int, fresh: bool) -> Seen:
+        """Have the tester run one test, and watch over both: the tester says how it went, the kernel how the solution is."""
+        bench = self.bench
+        running = self.start() if fresh or self.child is None or bench.control is None else self.child
+        try:
+            self.wipe()
+        except OSError:  # something of the solution is still at work there
+            running = self.start()
+            self.wipe()
+        assert bench.control is not None
+        running.sequence = (running.sequence + 1) & 0xFFFFFFFF
+        bench.control.send(child.GO.pack(running.sequence, seed, fresh, 0, len(argument)) + bytes(argument))
+        begun, base, of_tester = time.monotonic(), running.cpu, bench.cpu
+        while True:
+            ready = dict(self.poll.poll(min(self.next_look(begun, base), 1000 * CPU_S)))
+            if self.cell_fd in ready:
+                raise Fault(f"the cell is gone (wait status {self.close()})")
+            if self.channels.cell[0].fileno() in ready:
+                return self.died(begun, base)
+            for fd, event in ready.items():
+                if fd == bench.control.fileno():
+                    return self.told(running, begun, base, fresh)
+                if fd == bench.channels.cell[0].fileno():
+                    return self.stopped("fault", "the tester's process ended", begun, base)
+                if fd == running.control.fileno():
+                    return self.stopped("protocol", "a message on a channel that is none of its own", begun, base)
+                self.gone(fd, event)
+            why = self.over_tested(begun, base, of_tester)
+            if why is not None:
+                return self.stopped(*why, begun, base)
+
+    def told(self, running: _Child, begun: float, base: float, fresh: bool) -> Seen:
+        """Take the tester's word on a test, unless the solution's process ended meanwhile."""
+        bench = self.bench
+        assert bench.control is not None
+        message = bench.control.recv(1 << 16)
+        wall = time.monotonic() - begun
+        if not message:
+            return self.stopped("fault", "the tester's process ended", begun, base)
+        sequence, status, spent, _, _, _, note_size = child.DONE.unpack_from(message)
+        if sequence != running.sequence:
+            raise Fault("the tester spoke of another test")
+        how = tester.HOW[status]
+        cpu = _cpu(running.pid, base)
+        if self.last_pid() - running.before != 1:
+            cpu = max(cpu, self.cpu_now())
+        running.cpu, bench.cpu = cpu, _cpu(bench.pid, bench.cpu)
+        if how == "dead" or self.is_dead():
+            return self.died(begun, base)
+        if cpu - base > self.time.cpu_s:
+            return self.stopped("timeout", self.too_long(), begun, base)
+        note = message[child.DONE.size : child.DONE.size + note_size].decode("utf-8", "replace")
+        seen = Seen(how, note, cpu - base, wall, message[child.DONE.size + note_size :], True)
+        if how == "raised" and note.startswith("MemoryError"):
+            seen.how = "memory"
+        seen.lives = how == "ended" and not spent and seen.cpu <= self.time.cpu_s / 2
+        if not seen.lives and not fresh:
+            self.finish()
+        return seen
+
+    def is_dead(self) -> bool:
+        """Whether the solution's process has ended by now."""
+        waiting = select.poll()
+        waiting.register(self.channels.cell[0], select.POLLIN)
+        return bool(waiting.poll(0))
+
+    def over_tested(self, begun: float, base: float, of_tester: float) -> tuple[str, str] | None:
+        """Why a test must end now: the solution's time, or the tester's own, which says nothing of the solution."""
+        passed = time.monotonic() - begun
+        if passed < min(self.time.cpu_s, CPU_S):
+            return None
+        used, tested = self.cpu_now() - base, _cpu(self.bench.pid, 0.0) - of_tester
+        if used >= self.time.cpu_s:
+            return "timeout", self.too_long()
+        if tested >= CPU_S:
+            return "fault", f"the test itself used more than {CPU_S:g} s of CPU time"
+        if passed - used - tested - self.waited()[0] > 5 * self.time.idle_s:
+            if self.bench.asks():
+                return "timeout", f"waited for {passed - used - tested:.1f} s without doing anything"
+            return "fault", "the test itself waited without doing anything"
+        if passed > self.time.wall_s + CPU_S:
+            return "fault", f"the machine gave the test {used + tested:.2f} s of CPU time in {passed:.0f} s"
+        return None
+
     def start(self) -> _Child:
         """Have a new process forked, once the cell has ended what is left of the one before.
 
@@ -283,9 +384,9 @@ class Supervisor:
         control, its_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.control = control
-        self.input_fd = os.memfd_create("input", os.MFD_CLOEXEC)
-        self.output_fd = os.memfd_create("output", os.MFD_CLOEXEC)
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        self.input_fd = self.peer(null) if self.served else os.memfd_create("input", os.MFD_CLOEXEC)
+        self.output_fd = os.memfd_create("output", os.MFD_CLOEXEC)
         ends = Ends(its_control.fileno(), self.input_fd, self.output_fd, null)
         socket.send_fds(self.channels.cell[0], [FORK], ends)
         its_control.close()
@@ -295,7 +396,19 @@ class Supervisor:
         _let_go(*old)
         self.poll.register(control, select.POLLIN)
         self.child = _Child(control, before)
+        if self.served:
+            self.child.pid = self.bench.hello(control, self.cell_fd)
+            os.close(self.input_fd)  # an end of the pair that the two talk over is the solution's alone
+            self.input_fd = -1
         return self.child
+
+    def peer(self, null: int) -> int:
+        """Have a tester's process forked; the solution's end of what the two will talk over."""
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        with its:
+            self.poll.register(self.bench.fork(its.fileno(), null), select.POLLIN)
+        self.poll.register(self.bench.channels.cell[0], select.POLLIN)
+        return ours.detach()
 
     def release(self) -> None:
         """Let go of what the last process wrote to and was told by."""
@@ -306,11 +419,13 @@ class Supervisor:
 
     def mute(self) -> None:
         """Listen to the process that runs tests no longer."""
-        if self.control is not None:
-            try:
-                self.poll.unregister(self.control)
-            except KeyError:  # muted before
-                pass
+        bench = self.bench
+        for channel in (self.control, bench.control, bench.channels.cell[0] if self.served else None):
+            if channel is not None:
+                try:
+                    self.poll.unregister(channel)
+                except KeyError:  # muted before
+                    pass
 
     def give(self, argument: memoryview, seed: int, sequence: int, last: bool) -> None:
         os.ftruncate(self.output_fd, 0)
@@ -397,7 +512,10 @@ class Supervisor:
         self.child = None
         self.mute()
         self.channels.cell[0].send(FINISH)
-        return self.ended()
+        used = self.ended()
+        if self.served:
+            self.bench.finish()
+        return used
 
     def ended(self) -> float:
         """Wait until the cell has ended all processes of the solution; the CPU seconds that they used."""
@@ -481,8 +599,8 @@ class Supervisor:
 
     def processes(self) -> list[str]:
         """The ids of all processes of the solution: the children of the cell, and all below them."""
-        depth = 3 if self.child else 2  # supervisor, zygote, cell, child
-        level = [os.readlink("self", dir_fd=self.walls.proc_fd)]
+        depth = 1 if self.child else 0
+        level = [str(self.cell_pid)]
         found: list[str] = []
         while level:
             if depth <= 0:
@@ -580,8 +698,9 @@ def _cpu(pid: int, default: float) -> float:
 def _let_go(control: socket.socket | None, input_fd: int, output_fd: int) -> None:
     if control is not None:
         control.close()
-        os.close(input_fd)
         os.close(output_fd)
+        if input_fd >= 0:
+            os.close(input_fd)
 
 
 def _write_all(fd: int, data: bytes | memoryview) -> None:

@@ -20,6 +20,7 @@ from . import kernel
 BOX = "/box"
 PARTS = ("work", "tmp", "shm")
 SITE = "/site"
+TESTER_SITE = "/tests"  # pytest and what it needs, where it is installed: on the search path of testers alone
 _STAGE = "/sys"  # covered in our own mount namespace while the new root is put together
 _LIBRARY_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib")
 _SYSTEM = ("/usr/lib/locale/C.utf8", "/usr/share/zoneinfo", "/etc/ld.so.cache")
@@ -67,6 +68,19 @@ def _shared_objects(folder: str) -> list[str]:
     return found if len(found) < 64 else [folder]
 
 
+_PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py.py")
+
+
+def pytest_paths(site: list[str]) -> list[str]:
+    """Where pytest and what it needs lie in the folders of installed packages; nothing where it is not installed."""
+    found = {name: os.path.join(folder, name) for folder in reversed(site) for name in _PYTEST if _is_there(folder, name)}
+    return sorted(found.values()) if {"pytest", "_pytest", "pluggy", "iniconfig", "packaging"} <= found.keys() else []
+
+
+def _is_there(folder: str, name: str) -> bool:
+    return os.path.exists(os.path.join(folder, name))
+
+
 def hidden(paths: list[str]) -> list[str]:
     """The folders beneath the shown paths in which packages are installed: they are covered by emptiness."""
     found = []
@@ -83,7 +97,7 @@ def _python_folders(path: str) -> list[str]:
     return [os.path.join(path, name) for name in names if os.path.isdir(os.path.join(path, name))]
 
 
-def build(libraries: list[str], scratch_mb: int, owner: int, group: int) -> int:
+def build(libraries: list[str], for_tests: list[str], scratch_mb: int, owner: int, group: int) -> int:
     """Make the view the root of this process's file system. Needs a mount namespace of our own and the rights over it.
 
     Returns a descriptor of a /proc that shows all processes of the runner, which no path leads to: for accounting.
@@ -101,6 +115,8 @@ def build(libraries: list[str], scratch_mb: int, owner: int, group: int) -> int:
         )
     for path in libraries:
         _show(path, f"{_STAGE}{SITE}/{os.path.basename(path)}")
+    for path in for_tests:
+        _show(path, f"{_STAGE}{TESTER_SITE}/{os.path.basename(path)}")
     os.makedirs(_STAGE + SITE, exist_ok=True)
     os.makedirs(_STAGE + "/dev")
     for name, fd in devices:
@@ -145,6 +161,12 @@ def make_box(box: str, owner: int, group: int) -> None:
             os.chown(os.path.join(box, name), owner, group)
     if os.geteuid() == 0:
         os.chown(box, owner, group)
+
+
+def private_box(box: str) -> None:
+    """A scratch folder that nobody else sees, in a mount namespace of our own."""
+    kernel.mount("tmpfs", box, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "size=64m,nr_inodes=16384,mode=755")
+    make_box(box, os.geteuid(), os.getegid())
 
 
 def _show(path: str, target: str) -> None:

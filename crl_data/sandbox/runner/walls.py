@@ -71,9 +71,9 @@ def map_user(proc_fd: int, user: int, group: int) -> None:
         _write(proc_fd, path, text)
 
 
-def raise_shared(libraries: list[str], scratch_mb: int) -> Walls:
+def raise_shared(libraries: list[str], for_tests: list[str], scratch_mb: int) -> Walls:
     """As process 1 of the new namespaces: make the view, become nobody. Raises `OSError` where a step is refused."""
-    walls = Walls(view.BOX, view.build(libraries, scratch_mb, NOBODY, NOBODY))
+    walls = Walls(view.BOX, view.build(libraries, for_tests, scratch_mb, NOBODY, NOBODY))
     socket.sethostname("sandbox")
     if os.geteuid() == 0:
         os.setgroups([])
@@ -100,10 +100,7 @@ def raise_none(box: str) -> Walls:
 def prepare_own(walls: Walls) -> None:
     """Make once what every cell will need, and find out which of its walls stand here."""
     try:
-        writable = [walls.box + "/" + name for name in view.PARTS] + ["/dev/null", "/dev/full", "/dev/zero"]
-        if os.path.isdir("/proc/self"):
-            writable.append("/proc")
-        walls.landlock_rules = kernel.landlock_ruleset(["/"], writable)
+        walls.landlock_rules = _rules([walls.box + "/" + name for name in view.PARTS])
         walls.standing.append("landlock")
     except OSError as error:
         walls.missing["landlock"] = str(error)
@@ -115,6 +112,11 @@ def prepare_own(walls: Walls) -> None:
     walls.standing += ["cell", "limits"]
 
 
+def _rules(writable: list[str]) -> int:
+    proc = ["/proc"] if os.path.isdir("/proc/self") else []
+    return kernel.landlock_ruleset(["/"], [*writable, "/dev/null", "/dev/full", "/dev/zero", *proc])
+
+
 class Limits(NamedTuple):
     """What one solution may use. Sizes in bytes; `processes` counts threads too."""
 
@@ -124,17 +126,25 @@ class Limits(NamedTuple):
     files: int = 256
 
 
-def fork_cell(walls: Walls) -> int:
-    """Fork the process that a solution's cell is made of; returns twice, as `os.fork` does."""
+def fork_cell(walls: Walls, more: int = 0) -> int:
+    """Fork the process that a cell is made of; returns twice, as `os.fork` does. `more`: further namespaces of its own."""
     if walls.none:
         return os.fork()
-    return kernel.fork_into(kernel.CLONE_NEWUSER | kernel.CLONE_NEWPID)
+    return kernel.fork_into(kernel.CLONE_NEWUSER | kernel.CLONE_NEWPID | more)
 
 
-def raise_own(walls: Walls, limits: Limits, user: int, group: int) -> None:
-    """In a new cell: raise the walls that are the solution's own. Raises `OSError` where one does not stand."""
+def raise_own(walls: Walls, limits: Limits, user: int, group: int, tester: bool = False) -> None:
+    """In a new cell: raise the walls that are the cell's own. Raises `OSError` where one does not stand.
+
+    A tester's has a scratch folder of its own, in the place of the one that solutions see.
+    """
     if not walls.none:
         map_user(walls.proc_fd, user, group)
+        if tester:
+            view.private_box(walls.box)
+            if walls.landlock_rules >= 0:
+                os.close(walls.landlock_rules)
+                walls.landlock_rules = _rules([walls.box])
     try:
         _write(walls.proc_fd, "oom_score_adj", "1000")
     except OSError:

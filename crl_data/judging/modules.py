@@ -1,0 +1,92 @@
+"""Test modules as source (pytest or unittest): which tests they have, what they import from the code under test.
+
+Nothing is run here; `sandbox.runner.modules` runs them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crl_data.syntax import parse
+
+SOLUTION = "solution"
+"""The name under which a test module imports the code under test."""
+
+
+@dataclass(frozen=True)
+class TestModule:
+    """A module of tests, as it reads.
+
+    tests: node ids of the functions that look like tests, without parameters, in order of definition.
+    names: what it imports from the solution by name; starred: whether it imports all of it.
+    needs_pytest: why the small runner does not do; empty where it does.
+    imports_pytest: whether the module itself imports pytest.
+    """
+
+    __test__ = False
+
+    tests: tuple[str, ...]
+    names: tuple[str, ...]
+    starred: bool
+    needs_pytest: str
+    imports_pytest: bool
+
+
+def read(source: str) -> TestModule:
+    """What a module says of itself. Raises `SyntaxError`."""
+    tree = parse(source)
+    names: dict[str, None] = {}
+    starred = imports_pytest = False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == SOLUTION:
+            starred = starred or any(alias.name == "*" for alias in node.names)
+            names.update({alias.name: None for alias in node.names if alias.name != "*"})
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pytest":
+            imports_pytest = True
+        if isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == "pytest" for alias in node.names):
+            imports_pytest = True
+    return TestModule(tuple(_tests(tree.body, "")), tuple(names), starred, _needs_pytest(tree), imports_pytest)
+
+
+def _tests(body: list[ast.stmt], prefix: str) -> Iterator[str]:
+    """Node ids of what looks like a test and is defined here: a name that is imported is none, whatever it looks like."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
+            yield prefix + node.name
+        elif isinstance(node, ast.ClassDef) and (node.name.startswith("Test") or _is_test_case(node)):
+            yield from _tests(node.body, f"{prefix}{node.name}::")
+
+
+def _is_test_case(node: ast.ClassDef) -> bool:
+    return any(ast.unparse(base) in ("unittest.TestCase", "TestCase") for base in node.bases)
+
+
+def _needs_pytest(tree: ast.Module) -> str:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            for decorator in node.decorator_list:
+                text = ast.unparse(decorator)
+                if text.startswith(("pytest.", "fixture", "mark.", "parametrize")):
+                    return f"the decorator @{text[:60]}"
+        if isinstance(node, ast.Name) and node.id in ("pytestmark", "pytest_plugins") and isinstance(node.ctx, ast.Store):
+            return node.id
+    for node, in_class in _functions(tree):
+        needed = len(node.args.args) + len(node.args.posonlyargs) - len(node.args.defaults) - in_class
+        if node.name.startswith("test") and (needed > 0 or node.args.kwonlyargs):
+            return f"the fixtures of {node.name}"
+    return ""
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, bool]]:
+    waiting: list[tuple[ast.stmt, bool]] = [(node, False) for node in tree.body]
+    while waiting:
+        node, in_class = waiting.pop()
+        if isinstance(node, ast.FunctionDef):
+            static = any(ast.unparse(one) == "staticmethod" for one in node.decorator_list)
+            patched = sum("patch" in ast.unparse(one) for one in node.decorator_list)
+            if not patched:
+                yield node, in_class and not static
+        elif isinstance(node, ast.ClassDef):
+            waiting += [(inner, True) for inner in node.body]
