@@ -327,7 +327,7 @@ class Judge:
             try:
                 the_plan = plan(problem, way, shape)
             except InputError:
-                if way is not Way.SPLIT:
+                if way not in (Way.SPLIT, Way.BESIDE):
                     raise
                 continue
             largest, fault = self._run_reference(the_plan, worker)

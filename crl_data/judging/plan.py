@@ -192,13 +192,13 @@ def ways(problem: Problem) -> list[Way]:
     """The ways in which tests written as source can be run, best first; none for tests of other kinds."""
     if problem.test_kind is TestKind.ASSERT:
         return [Way.SPLIT, Way.TESTER, Way.HANDLES, Way.BESIDE]
-    return [Way.TESTER, Way.HANDLES] if problem.test_kind is TestKind.PYTEST else []
+    return [Way.TESTER, Way.HANDLES, Way.BESIDE] if problem.test_kind is TestKind.PYTEST else []
 
 
 def _plan_source(problem: Problem, way: Way, shape: str) -> Plan | None:
     """The plan by one way; None where the tests do not allow it."""
     if problem.test_kind is TestKind.PYTEST:
-        return _plan_module(problem, way, shape)
+        return _plan_module_beside(problem) if way is Way.BESIDE else _plan_module(problem, way, shape)
     if way is Way.SPLIT:
         return _plan_split(problem)
     return _plan_beside(problem) if way is Way.BESIDE else _plan_tester(problem, way, shape)
@@ -278,7 +278,6 @@ def _prelude(problem: Problem) -> str:
 def _plan_module(problem: Problem, way: Way, shape: str) -> Plan:
     source = problem.test_setup or ""
     module = modules.read(source)
-    plain = not module.needs_pytest and not any("[" in test.input for test in problem.tests)
     shape = shape or interface.guessed(module.names, [source])
     known = json.loads(shape)
     told = {
@@ -287,9 +286,25 @@ def _plan_module(problem: Problem, way: Way, shape: str) -> Plan:
         "tests": [test.input for test in problem.tests],
         "names": [name for name in module.names if known.get(name, {"kind": "function"})["kind"] != "import"],
         "entry": None,
-        "pytest": not plain,
+        "pytest": not _is_plain(problem, module),
     }
     return _served(problem, way, shape, told)
+
+
+def _plan_module_beside(problem: Problem) -> Plan | None:
+    """The small runner beside the solution; pytest itself never runs there."""
+    module = modules.read(problem.test_setup or "")
+    if module.imports_pytest or not _is_plain(problem, module):
+        return None
+    inputs = tuple(
+        Input(json.dumps({"node": test.input, "token": _TOKEN}).encode(), _seed(problem, place))
+        for place, test in enumerate(problem.tests)
+    )
+    return Plan(problem, "beside", None, problem.test_setup or "", inputs, tamper_proof=False, way=Way.BESIDE)
+
+
+def _is_plain(problem: Problem, module: modules.TestModule) -> bool:
+    return not module.needs_pytest and not any("[" in test.input for test in problem.tests)
 
 
 def _served(problem: Problem, way: Way, shape: str, told: dict[str, Any]) -> Plan:

@@ -136,7 +136,11 @@ def run_zygote(
 
 
 def run_tester_zygote(
-    channels: Channels, raised: walls.Walls, search_path: list[str], preload: list[str], memory: group.MemoryGroup | None
+    channels: Channels,
+    raised: walls.Walls,
+    search_path: list[str],
+    preload: list[str],
+    memory: group.MemoryGroup | None,
 ) -> None:
     """Fork the cells of testers as the supervisor asks for them; it sleeps until the first. Never returns."""
     for pair in (channels.zygote, channels.cell):
@@ -375,7 +379,13 @@ class _Cell:
 
     def entrance(self, serve: Callable[[Any, socket.socket], None], told_fd: int) -> Callable[[list[int]], None]:
         """What a child does, all names looked up before it is forked: in a child a look-up is a page of memory to copy."""
-        dup2, close_range, close, set_limit, set_mask = os.dup2, os.closerange, os.close, resource.setrlimit, _signal.pthread_sigmask
+        dup2, close_range, close, set_limit, set_mask = (
+            os.dup2,
+            os.closerange,
+            os.close,
+            resource.setrlimit,
+            _signal.pthread_sigmask,
+        )
         become_reaper, set_session = kernel.become_reaper, None if self.alone else os.setsid
         numbers, open_files, program, control = tuple(NUMBERS), self.open_files, self.program, self.channels.child
         kind, how, signals = resource.RLIMIT_NOFILE, _signal.SIG_UNBLOCK, (_signal.SIGINT,)

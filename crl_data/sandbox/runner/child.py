@@ -32,7 +32,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import values
+from . import modules, values
 
 MODES = ("stdin", "calls", "beside", "served")
 GO = struct.Struct(
@@ -411,6 +411,9 @@ def _run_beside(program: Program, argument: bytes) -> Answer:
         namespace |= {name: value for name, value in module.__dict__.items() if not name.startswith("__")}
     assert program.prelude is not None
     try:
+        if "node" in test:
+            modules.Plain(program.prelude_source).run(test["node"])
+            return RETURNED, 0, test["token"].encode(), ""
         exec(program.prelude, namespace)
         if program.entry is not None:
             name = program.entry.partition(".")[0]
@@ -427,7 +430,12 @@ def _run_beside(program: Program, argument: bytes) -> Answer:
             RAISED,
             1,
             b"",
-            describe(error) + test_line(error, {"<test>": test["source"], "<test set-up>": program.prelude_source}),
+            describe(error)
+            + test_line(
+                error,
+                dict.fromkeys(("<test set-up>", modules.FILE), program.prelude_source)
+                | {"<test>": test.get("source", "")},
+            ),
         )
 
 

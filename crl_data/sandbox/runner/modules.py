@@ -44,7 +44,10 @@ class Plain:
             owner = owner.__dict__.get(part)
             if not isinstance(owner, type) or owner.__module__ != NAME:
                 raise NotATest(f"the module has no test {node!r}")
-        with _around(module, "setUpModule", "tearDownModule"), _around(module, "setup_module", "teardown_module", module):
+        with (
+            _around(module, "setUpModule", "tearDownModule"),
+            _around(module, "setup_module", "teardown_module", module),
+        ):
             if isinstance(owner, type) and issubclass(owner, unittest.TestCase):
                 _run_case(owner, name)
             elif isinstance(owner, type):
@@ -164,7 +167,9 @@ class Collected:
         told = ["-q", "--rootdir", self.folder, "--confcutdir", self.folder, "-c", os.devnull, "--assert=plain"]
         told += ["-p", "no:cacheprovider", "-p", "no:faulthandler", "--capture=sys", "-W", "ignore"]
         sys.modules.pop(NAME, None)
-        config = configuration._prepareconfig([*told, "--import-mode=importlib", os.path.join(self.folder, FILE)], [self])
+        config = configuration._prepareconfig(
+            [*told, "--import-mode=importlib", os.path.join(self.folder, FILE)], [self]
+        )
         config._do_configure()
         session = Session.from_config(config)
         config.hook.pytest_sessionstart(session=session)

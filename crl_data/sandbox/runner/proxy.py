@@ -70,6 +70,7 @@ class Link:
         self.made = 0
         self.own: dict[int, Any] = {}
         self.by_number: dict[int, Any] = {}
+        self.functions: dict[int, Any] = {}  # of the test's, that the solution may call back
         self.raised: list[BaseException] = []
         self.namespace: dict[str, Any] = {}
         self.classes: dict[str, type] = {}
@@ -84,6 +85,7 @@ class Link:
         self.made = 0
         self.own.clear()
         self.by_number.clear()
+        self.functions.clear()
         self.raised.clear()
         self.namespace = namespace
         self.value(self.ask("begin", seed, names), [], None)
@@ -143,28 +145,53 @@ class Link:
         number = self.number()
         if self.early():
             self.fail(PROTOCOL, "an answer before the question")
+        question: transport.Frame = (number, verb, *parts)
+        while True:
+            data = self.exchange(question)
+            if data is None:
+                self.fail(DEAD, "the solution's process ended")
+            try:
+                answer = transport.decode(data)
+            except values.Malformed as error:
+                self.fail(PROTOCOL, str(error))
+            if type(answer) is not list or len(answer) < 2 or answer[0] != number or type(answer[0]) is not int:
+                self.fail(PROTOCOL, "an answer to another question")
+            self.taken(data[data.index(b",") :])  # all but its number
+            if answer[1] != "back":
+                return answer
+            question = self.called_back(answer)
+
+    def exchange(self, question: transport.Frame) -> bytes | None:
+        assert self.read is not None
         self.waiting(True)
         try:
-            self.write(transport.encode((number, verb, *parts)))
-            data = transport.receive(self.read)
+            self.write(transport.encode(question))
+            return transport.receive(self.read)
         except OSError:
-            data = None
+            return None
         except values.Malformed as error:
             self.fail(PROTOCOL, str(error))
         except values.CannotCross as error:
             self.fail(CANNOT, f"an argument that cannot cross: {error}")
         finally:
             self.waiting(False)
-        if data is None:
-            self.fail(DEAD, "the solution's process ended")
+        return None
+
+    def called_back(self, answer: list[Any]) -> transport.Frame:
+        """The solution calls a function of the test's; what that comes to, as the next thing said to it."""
         try:
-            answer = transport.decode(data)
-        except values.Malformed as error:
-            self.fail(PROTOCOL, str(error))
-        if type(answer) is not list or len(answer) < 2 or answer[0] != number or type(answer[0]) is not int:
-            self.fail(PROTOCOL, "an answer to another question")
-        self.taken(data[data.index(b",") :])  # all but its number
-        return answer
+            function, args = answer[2:]
+            callee = self.functions[function]
+            given = [transport.Unpacker([], self.special).unpack(one, 0) for one in args]
+        except values.Malformed as malformed:
+            self.fail(PROTOCOL, f"not a call: {malformed}")
+        except _HOSTILE as hostile:
+            self.fail(PROTOCOL, f"not a call: {type(hostile).__name__}")
+        try:
+            return (0, "back", self.packer()[1].pack(callee(*given), 0))
+        except Exception as error:
+            nearest = next(one for one in type(error).__mro__ if one.__module__ == "builtins")
+            return (0, "raise", nearest.__name__, [self.packer()[1].pack(str(error), 0)])
 
     def number(self) -> int:
         """A number that nobody can know before."""
@@ -220,6 +247,8 @@ class Link:
             return self.by_number[body] if body in self.by_number else self.own[body]
         if tag == "name" and type(body) is str and body in self.names:
             return self.names[body]
+        if tag == "back" and type(body) is int and body in self.functions:
+            return self.functions[body]
         if tag == "builtin" and type(body) is str and body in transport.BUILTINS:
             return getattr(builtins, body)
         if tag == "own" and type(body) is list and len(body) == 2 and type(body[0]) is int and type(body[1]) is str:
@@ -257,6 +286,12 @@ class Link:
         name = getattr(value, "__name__", None)
         if type(name) is str and name in transport.BUILTINS and getattr(builtins, name) is value:
             return {"builtin": name}
+        if self.handles and callable(value):
+            if value not in self.functions.values():
+                self.functions[len(self.functions)] = value
+            return {
+                "back": next(number for number, known in self.functions.items() if known is value or known == value)
+            }
         return None
 
     def exception(

@@ -7,11 +7,13 @@ and how this process ended is what the kernel says. Requests and answers are fra
     [number, "end"]                              the end of a test; the answer says whether this process is spent
     [number, "call", target, name, args, named]  a call; target: null (the module), a class's name, or an object
     [number, "make", class, id, args, named]     an object that the tester numbers
-    [number, "get" | "set" | "del" | "draw" | "next", target, name, value]
+    [number, "get" | "set" | "delete" | "draw" | "next", target, name, value]
 
     -> [number, "value", value, changed, printed]
-    -> [number, "raised", base, class, text, args, attributes, changed, printed]
+    -> [number, "raised", base, class, text, args, attributes, note, changed, printed]
     -> [number, "cannot" | "missing" | "load", text]
+    -> [number, "back", function, args]          first, a call of a function of the test's; the tester answers by
+                                                 [0, "back", value] or [0, "raise", class, args]
 
 An exception that is no `Exception` (SystemExit, KeyboardInterrupt) is the end of the process.
 """
@@ -42,6 +44,9 @@ class _Served:
         self.known: dict[int, Any] = {}
         self.numbers: dict[int, int] = {}  # of objects, by id
         self.own = 0
+        self.asked = 0  # the number of the question that is being answered
+        self.backs: dict[int, Any] = {}
+        self.functions: dict[int, int] = {}  # the tester's functions, by id
         self.printed = _Printed()
 
     def serve(self) -> None:
@@ -49,24 +54,49 @@ class _Served:
             data = transport.receive(self.peer.recv)
             if data is None:
                 return
+            self.answer(*transport.decode(data))
+
+    def answer(self, number: int, verb: str, *rest: Any) -> None:
+        before, self.asked = self.asked, number
+        try:
+            self.peer.sendall(self.frame(number, verb, rest))
+        finally:
+            self.asked = before
+
+    def frame(self, number: int, verb: str, rest: tuple[Any, ...]) -> bytes:
+        try:
+            answer = getattr(self, verb)(*rest)
+        except values.CannotCross as error:
+            answer = ("cannot", str(error))
+        try:
+            return transport.encode((number, *answer))
+        except values.CannotCross as error:
+            return transport.encode((number, "cannot", str(error)))
+        except BaseException as error:
+            return transport.encode((number, "cannot", child.describe(error)))
+
+    def call_back(self, function: int, args: tuple[Any, ...]) -> Any:
+        """Call a function of the test's, which may call us meanwhile."""
+        packer = transport.Packer([], self.opaque)
+        self.peer.sendall(transport.encode((self.asked, "back", function, [packer.pack(one, 0) for one in args])))
+        while True:
+            data = transport.receive(self.peer.recv)
+            if data is None:
+                os._exit(1)
             number, verb, *rest = transport.decode(data)
-            try:
-                answer = getattr(self, verb)(*rest)
-            except values.CannotCross as error:
-                answer = ("cannot", str(error))
-            try:
-                frame = transport.encode((number, *answer))
-            except values.CannotCross as error:
-                frame = transport.encode((number, "cannot", str(error)))
-            except BaseException as error:
-                frame = transport.encode((number, "cannot", child.describe(error)))
-            self.peer.sendall(frame)
+            if verb == "back":
+                return transport.Unpacker([], self.special).unpack(rest[0], 0)
+            if verb == "raise":
+                name, given = rest
+                raise getattr(builtins, name)(*[transport.Unpacker([], self.special).unpack(one, 0) for one in given])
+            self.answer(number, verb, *rest)
 
     # --- tests --------------------------------------------------------------------------------------------------------
 
     def begin(self, seed: int, names: list[str]) -> Frame:
         self.known.clear()
         self.numbers.clear()
+        self.backs.clear()
         self.own = 0
         os.chdir(self.program.work)
         child.seed_all(seed)
@@ -77,7 +107,10 @@ class _Served:
             return ("load", failure[3])
         missing = [name for name in names if name not in self.module.__dict__]
         if missing:
-            return ("missing", f"{', '.join(map(repr, missing[:5]))} {'is' if len(missing) == 1 else 'are'} not defined")
+            return (
+                "missing",
+                f"{', '.join(map(repr, missing[:5]))} {'is' if len(missing) == 1 else 'are'} not defined",
+            )
         return ("value", None, [], self.printed.take())
 
     def end(self) -> Frame:
@@ -207,6 +240,11 @@ class _Served:
             return self.resolve(None, body)
         if tag == "builtin":
             return getattr(builtins, body)
+        if tag == "back":
+            if body not in self.backs:
+                self.backs[body] = lambda *args: self.call_back(body, args)
+                self.functions[id(self.backs[body])] = body
+            return self.backs[body]
         raise values.Malformed(tag)
 
     def opaque(self, value: Any) -> Any | None:
@@ -216,6 +254,8 @@ class _Served:
             return {"obj": number}
         assert self.module is not None
         kind = type(value)
+        if id(value) in self.functions:
+            return {"back": self.functions[id(value)]}
         if kind is types.FunctionType or isinstance(value, type):
             name = value.__name__
             if self.module.__dict__.get(name) is value:

@@ -8,6 +8,7 @@ the solution changed in place is changed here, and `f(a) is a` holds where it do
     {"obj": n}              an object of the solution's, which stays there; the tester numbered it when it made it
     {"own": [n, class]}     the same, but the solution made it: allowed only where the reference needed it
     {"name": text}          a function or class of the solution's module; {"builtin": text}: one of Python's
+    {"back": n}             a function of the test's, to be called back: allowed only where the reference needed it
 
 `Packer` runs on both sides; the `Unpacker` of the tester is the wall. It bounds what references expand to: a value of a
 few bytes can otherwise be larger than any memory.
@@ -30,7 +31,8 @@ _SHORT = _ATOMS - {int}
 BUILTINS = frozenset(
     name
     for name, value in vars(builtins).items()
-    if isinstance(value, type) or name in ("abs", "all", "any", "len", "max", "min", "ord", "chr", "repr", "round", "sum")
+    if isinstance(value, type)
+    or name in ("abs", "all", "any", "len", "max", "min", "ord", "chr", "repr", "round", "sum")
 )
 Frame = tuple[Any, ...]
 
@@ -80,7 +82,7 @@ class Packer(values.Packer):
 class Unpacker(values.Unpacker):
     """Rebuilds the values of one call, numbering containers as `Packer` does. Raises `Malformed` for all else.
 
-    special: builds what the tags "obj", "own", "name" and "builtin" stand for; it refuses what may not be.
+    special: builds what the tags "obj", "own", "name", "builtin" and "back" stand for; it refuses what may not be.
     """
 
     def __init__(self, objects: list[Any], special: Callable[[str, Any], Any]) -> None:
@@ -184,7 +186,7 @@ class _Unfinished:
 
 
 _UNFINISHED = _Unfinished()
-_SPECIAL = frozenset({"obj", "own", "name", "builtin"})
+_SPECIAL = frozenset({"obj", "own", "name", "builtin", "back"})
 _MUTABLE: dict[str, Callable[[], Any]] = {"dict": dict, "set": set, "bytearray": bytearray}
 
 

@@ -156,7 +156,6 @@ class Packer:
             return {"iterator": self.items(drawn, depth)}
         raise CannotCross(f"a value of type {kind.__qualname__}")
 
-
     def numpy(self, value: Any, name: str, depth: int) -> Any:
         if not self.exact:
             return self.pack(value.item(), depth + 1) if value.shape == () else None

@@ -73,7 +73,9 @@ _PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", 
 
 def pytest_paths(site: list[str]) -> list[str]:
     """Where pytest and what it needs lie in the folders of installed packages; nothing where it is not installed."""
-    found = {name: os.path.join(folder, name) for folder in reversed(site) for name in _PYTEST if _is_there(folder, name)}
+    found = {
+        name: os.path.join(folder, name) for folder in reversed(site) for name in _PYTEST if _is_there(folder, name)
+    }
     return sorted(found.values()) if {"pytest", "_pytest", "pluggy", "iniconfig", "packaging"} <= found.keys() else []
 
 
