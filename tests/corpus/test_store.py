@@ -17,6 +17,7 @@ from crl_data.corpus.store import Store
 from crl_data.errors import WorkError
 from crl_data.judging import Evidence, Judge
 from crl_data.judging.limits import Calibration
+from crl_data.judging.policy import Way
 from crl_data.types import Outcome
 from tests.conftest import code, function_problem
 
@@ -30,10 +31,10 @@ def evidence(*outcomes: Outcome, first: str = "") -> Evidence:
 def test_what_is_kept_survives_closing(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "er" / "store.sqlite"
     calibrations = {
-        "none": Calibration(reference_cpu_s=None, fault="", beside=False),
-        "zero": Calibration(reference_cpu_s=0.0, fault="", beside=True),
-        "fails": Calibration(reference_cpu_s=None, fault="test 1: é\nsecond\0line", beside=False),
-        "exact": Calibration(reference_cpu_s=0.1 + 0.2, fault="", beside=False),
+        "none": Calibration(reference_cpu_s=None, fault="", way=None),
+        "zero": Calibration(reference_cpu_s=0.0, fault="", way=Way.BESIDE, interface="{}"),
+        "fails": Calibration(reference_cpu_s=None, fault="test 1: é\nsecond\0line", way=None),
+        "exact": Calibration(reference_cpu_s=0.1 + 0.2, fault="", way=None),
     }
     store = Store(path)
     store.keep_evidence("all", evidence(first="expected 'é\0', got\n''"))
@@ -61,8 +62,8 @@ def test_what_was_kept_first_stays(tmp_path: Path) -> None:
     one, other = Store(tmp_path / "store.sqlite"), Store(tmp_path / "store.sqlite")
     one.keep_evidence("x", evidence(Outcome.PASSED, first="one"))
     other.keep_evidence("x", evidence(Outcome.TIMEOUT, first="other"))
-    one.keep_calibration("x", Calibration(reference_cpu_s=1.0, fault="", beside=False))
-    other.keep_calibration("x", Calibration(reference_cpu_s=2.0, fault="", beside=False))
+    one.keep_calibration("x", Calibration(reference_cpu_s=1.0, fault="", way=None))
+    other.keep_calibration("x", Calibration(reference_cpu_s=2.0, fault="", way=None))
     for store in (one, other):
         assert store.evidence("x") == evidence(Outcome.PASSED, first="one")
         calibration = store.calibration("x")
