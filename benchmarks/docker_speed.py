@@ -53,9 +53,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     kinds = {
-        "short": (short(), Isolation.BATCH),
-        "strict": (short(), Isolation.PER_TEST),
-        "large": (large(), Isolation.BATCH),
+        "short": (5 * short(), Isolation.BATCH),
+        "strict": (2 * short(), Isolation.PER_TEST),
+        "large": (2 * large(), Isolation.BATCH),
     }
     with contextlib.ExitStack() as open_until_all_is_measured:  # the account of a container ends with it
         figures = {
