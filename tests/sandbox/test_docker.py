@@ -259,6 +259,39 @@ def test_sigkill_and_ctrl_c_leave_no_container_behind(client: docker.DockerClien
         until(lambda identity=identity: not ours(client, identity), 10)
 
 
+@pytest.mark.slow
+def test_sigkill_at_any_instant_leaves_nothing_that_the_next_judge_does_not_remove(
+    client: docker.DockerClient,
+) -> None:
+    tell = "from crl_data.sandbox import owner\nprint(owner.identity(), flush=True)\n"
+    killed = []
+    for n in range(20):
+        judging = subprocess.Popen(
+            [sys.executable, "-c", tell + JUDGING], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert judging.stdout is not None
+        killed.append(judging.stdout.readline().strip())
+        time.sleep(0.08 * n)
+        judging.kill()
+        judging.wait()
+    open_sandbox("docker", ())
+    until(lambda: not any(ours(client, identity) for identity in killed))
+
+
+@pytest.mark.slow
+def test_no_descriptor_and_no_container_is_left_of_runners_that_were_closed(client: docker.DockerClient) -> None:
+    sandbox = open_sandbox("docker", ())
+    before = set(ours(client))
+    open_files = []
+    for _ in range(75):
+        runner = sandbox.start(False)
+        assert Bench(runner).out("print(1)") == "1\n"
+        runner.close()
+        open_files.append(len(os.listdir("/proc/self/fd")))
+    assert open_files[-1] <= open_files[45] + 5, open_files  # the SDK keeps the connections of its last 25 calls
+    until(lambda: not set(ours(client)) - before)
+
+
 def test_the_sweep_removes_what_the_dead_left_and_nothing_else(client: docker.DockerClient) -> None:
     """A container that was made and not started does not end with its owner's stream: there was none yet."""
     tell = "import sys\nfrom crl_data.sandbox import owner\nprint(owner.identity(), flush=True)\nsys.stdin.read()\n"
