@@ -156,13 +156,11 @@ def test_every_wall_stands_in_a_container_and_all_processes_share_one_limit_of_m
     hog = (
         "import os, time\n"
         "for _ in range(20):\n    if os.fork() == 0:\n        x = b'x' * (90 << 20)\n        time.sleep(1)\n        os._exit(0)\n"
-        "for _ in range(20): os.wait()\nprint('alive')\n"
+        "print(sum(os.wait()[1] == 9 for _ in range(20)))\n"
     )
     bench = Bench(runner)
-    before = runner.machine_ran_out_of_memory()
-    (seen,) = bench(hog, limits=Limits(cpu_s=5.0, memory_mb=100))
-    assert runner.machine_ran_out_of_memory() and not before
-    assert seen.how in ("memory", "ended") and seen.how != "fault"
+    (seen,) = bench(hog, limits=Limits(cpu_s=10.0, memory_mb=100))
+    assert seen.how == "memory" or int(seen.answer) > 0, seen
     assert bench.out("print(1)") == "1\n"
     assert bench.out("print(len(b'x' * (600 << 20)))", limits=Limits(memory_mb=700)) == f"{600 << 20}\n"
 
