@@ -177,10 +177,12 @@ class Container:
         self._identity = create(api, image, runtime)
         try:
             params = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            self._attached = api.attach_socket(self._identity, params=params)
-            stream = getattr(self._attached, "_sock", self._attached)
+            attached = api.attach_socket(self._identity, params=params)
+            stream = getattr(attached, "_sock", attached)
             stream.settimeout(None)
-            self._socket = stream if type(stream) is socket.socket else _carried(stream)
+            plain = type(stream) is socket.socket
+            self._socket = stream if plain else _carried(stream)
+            self._attached = attached if plain else self._socket  # what holds the descriptor open
             api.start(self._identity)
             self._socket.sendall(_program())
         except BaseException:
@@ -234,6 +236,8 @@ class Container:
         self._ended = True
         self.kill()
         self._socket.close()
+        with contextlib.suppress(OSError):
+            self._attached.close()
         threading.Thread(target=self._see_that_it_ends, name="docker-end", daemon=True).start()
         lines = self._said.decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""

@@ -21,7 +21,7 @@ from typing import Any
 from crl_data.errors import EngineGone, RunnerDied, SandboxUnavailable, WorkError
 from crl_data.sandbox import container
 from crl_data.sandbox.client import Limits, Program, Runner, Session
-from crl_data.sandbox.local import REQUIRED_WALLS, SCRATCH_MB, Sandbox, refusal, runtime_of
+from crl_data.sandbox.local import REQUIRED_WALLS, SCRATCH_MB, Sandbox, runtime_of
 from crl_data.sandbox.runner import wire
 from crl_data.sandbox.runner.group import OVERHEAD_BYTES
 
@@ -192,7 +192,10 @@ def _start(client: Any, digest: str, image: str, runtime: str | None, config: di
             f"judge.libraries names {answer['missing_library']!r}, a library that the image {image!r} does not have: "
             f"{BUILD} builds one that has it, or leave it out"
         )
-    raise SandboxUnavailable(refusal(answer))
+    raise SandboxUnavailable(
+        f"a container of {image!r}{f' under {runtime!r}' if runtime else ''} does not let the runner raise its walls: "
+        f"{answer.get('fault')}"
+    )
 
 
 def _engine_answers(client: Any, error: BaseException) -> None:

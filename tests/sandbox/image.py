@@ -1,4 +1,4 @@
-"""A root file system with this machine's own Python and numpy, for `docker import`: the image that the tests judge in."""
+"""A root file system with this machine's own Python, numpy and pytest, for `docker import`: the image that the tests judge in."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy
 
+_PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py.py")  # for modules of tests
+
 
 def shared_objects(paths: list[Path]) -> set[str]:
     """What some programs and libraries are linked with, by `ldd`."""
@@ -23,9 +25,9 @@ def shared_objects(paths: list[Path]) -> set[str]:
 
 
 def make_root_file_system(target: Path, *packages: Path, files: dict[str, bytes] | None = None) -> None:
-    """Write a tar file that holds Python, its standard library, what they are linked with, numpy, and empty folders.
+    """Write a tar file that holds Python, its standard library, what they are linked with, numpy, pytest, and empty folders.
 
-    packages: folders that are put beside numpy. files: more files, by their paths.
+    packages: folders that are put beside those. files: more files, by their paths.
     """
     prefix = Path(sys.base_prefix)
     library = Path(os.__file__).parent
@@ -54,8 +56,9 @@ def make_root_file_system(target: Path, *packages: Path, files: dict[str, bytes]
         add(python)
         for path in linked:
             add(path)
-        for name in ("numpy", "numpy.libs"):
-            add(site / name, str(library / "site-packages" / name))
+        for name in ("numpy", "numpy.libs", *_PYTEST):
+            if (site / name).exists():
+                add(site / name, str(library / "site-packages" / name))
         for path in packages:
             add(path, str(library / "site-packages" / path.name))
         for path in site.glob("numpy-*.dist-info"):

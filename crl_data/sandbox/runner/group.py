@@ -1,8 +1,8 @@
 """A control group for all processes of a runner, so that many processes together cannot use more memory than one may.
 
 Version 2 and version 1 of the kernel's interface, where this user may make a group; in a container, the group that the
-engine made, whose limit is set from outside. It bounds the sum; what a single
-process may use is `walls.set_limits`' work. It does not count CPU time.
+engine made, whose limit is set from outside. It bounds the sum; what a single process may use is `walls.set_limits`'
+work. It does not count CPU time.
 """
 
 from __future__ import annotations
@@ -89,6 +89,9 @@ class ContainerGroup(MemoryGroup):
 
     def close(self) -> None:
         os.close(self.events_fd)
+
+    def sweep(self) -> None:
+        pass
 
     def remove(self) -> None:
         pass
