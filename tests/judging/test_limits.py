@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from crl_data.judging import LimitFrom, Policy
 from crl_data.judging.limits import FACTOR, FLOOR_S, GRID_S, NOT_CALIBRATED, Calibration, choose, on_grid
+from crl_data.judging.policy import Way
 from crl_data.sandbox import Limits, open_sandbox
 from crl_data.sandbox.runner import group
 from tests.conftest import SUM
@@ -58,7 +59,7 @@ def test_a_limit_of_the_grid_stays_what_it_is(seconds: float) -> None:
 
 
 def calibrated(seconds: float) -> Calibration:
-    return Calibration(reference_cpu_s=seconds, fault="", beside=False)
+    return Calibration(reference_cpu_s=seconds, fault="")
 
 
 @given(SECONDS, st.none() | st.floats(0.01, 100), st.none() | st.floats(0.01, 100))
@@ -70,7 +71,7 @@ def test_a_reference_makes_the_limit_evidence(seconds: float, stated: float | No
 
 
 @pytest.mark.parametrize(
-    "calibration", [NOT_CALIBRATED, Calibration(reference_cpu_s=None, fault="test 1: wrong", beside=True)]
+    "calibration", [NOT_CALIBRATED, Calibration(reference_cpu_s=None, fault="test 1: wrong", way=Way.BESIDE)]
 )
 def test_without_a_reference_that_passes_the_limit_is_the_problems_or_the_default(calibration: Calibration) -> None:
     stated, silent = replace(SUM, time_limit_s=0.1), SUM

@@ -164,6 +164,7 @@ def _forked(channels: Channels, run: Callable[..., None], *arguments: Any) -> in
     pid = os.fork()
     if pid == 0:
         try:
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # without walls no namespace ends with the supervisor
             run(channels, *arguments)
         except BaseException as error:
             channels.zygote[1].send(b"!" + repr(error).encode()[:1000])
