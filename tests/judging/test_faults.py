@@ -106,6 +106,7 @@ class Killer(threading.Thread):
         self.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "depths"),
     [
@@ -118,7 +119,17 @@ class Killer(threading.Thread):
 )
 def test_whatever_of_ours_is_killed_at_any_instant_no_label_is_wrong(what: str, depths: tuple[int, ...]) -> None:
     """A solution's own process is its own: that it ends by a signal is data. All others are ours."""
-    with Judge(jobs=2, sandbox="local", policy=Policy(libraries=())) as judge, Killer(depths, (0.02, 0.2)) as killer:
+    begun = time.monotonic()
+    with Judge(jobs=2, sandbox="local", policy=Policy(libraries=())) as judge:
+        judge.judge(SQUARES, solution(SQUARES, PAIRS[0][1], -1))
+        start_s = (
+            time.monotonic() - begun
+        )  # a runner must have time to start between two kills, however slow the machine
+        _judge_under_fire(judge, Killer(depths, (0.0, 6 * start_s)), what)
+
+
+def _judge_under_fire(judge: Judge, killer: Killer, what: str) -> None:
+    with killer:
         end = time.monotonic() + 6
         judged = wrong = errors = number = 0
         while (time.monotonic() < end or killer.killed < 5) and number < 3000:
@@ -131,10 +142,7 @@ def test_whatever_of_ours_is_killed_at_any_instant_no_label_is_wrong(what: str, 
                 wrong += judgement.verdict is (not wanted)
                 errors += judgement.verdict is None
                 if judgement.verdict is None:
-                    assert (
-                        set(judgement.outcomes) <= {Outcome.JUDGE_ERROR, Outcome.PASSED, *judgement.outcomes}
-                        and Outcome.JUDGE_ERROR in judgement.outcomes
-                    )
+                    assert Outcome.JUDGE_ERROR in judgement.outcomes, judgement.reason
     assert killer.killed >= 5 and wrong == 0
     assert errors < judged / 2, (what, killer.killed, errors, judged)
 
@@ -257,7 +265,7 @@ def judged_in_a_program(before: str, **environment: str) -> subprocess.Completed
         "            verdict = judge.judge(problem, solution(problem, text, n)).verdict\n"
         "            assert verdict in (wanted, None), (text, verdict)\n"
         "        print('judged')\n"
-        "except (OSError, MemoryError, SandboxUnavailable) as error:\n"
+        "except (OSError, MemoryError, SandboxUnavailable, RuntimeError) as error:\n"
         "    print(f'refused: {type(error).__name__}: {error}')\n"
     )
     return subprocess.run(
@@ -304,7 +312,9 @@ def held(judge: Judge) -> dict[str, int]:
     }
 
 
-@pytest.mark.parametrize("count", [600, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "count", [pytest.param(600, marks=pytest.mark.slow), pytest.param(10_000, marks=pytest.mark.slow)]
+)
 def test_many_solutions_in_a_row_leave_nothing_behind(
     count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
