@@ -8,13 +8,15 @@ runner, and at last called `judge_error`; it never becomes a verdict.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import hashlib
 import os
 import queue
 import threading
 import time
+import weakref
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -81,6 +83,17 @@ class Memory(Protocol):
     ) -> Evidence: ...  # what is kept: another's, if that came first
 
 
+# Before the interpreter waits for the threads of the judge, which `atexit` comes after: they could be judging for minutes.
+_at_exit: Callable[..., object] = getattr(threading, "_register_atexit", atexit.register)
+
+
+def _close(judge: weakref.ref[Judge], owner: int) -> None:
+    """At the end of a program that did not close its judge; in a child that it forked, the judge is not the child's."""
+    one = judge()
+    if one is not None and os.getpid() == owner:
+        one.close()
+
+
 class Judge:
     """Judges solutions; a context manager, safe to use from many threads.
 
@@ -112,6 +125,7 @@ class Judge:
         self._prepared: OrderedDict[str, Future[Prepared]] = OrderedDict()
         self._calibrations: dict[str, limits.Calibration] = {}
         self._lock = threading.Lock()
+        _at_exit(_close, weakref.ref(self), os.getpid())
 
     # --- the public face ----------------------------------------------------------------------------------------------
 

@@ -181,7 +181,7 @@ class _Process:
 
     def kill(self) -> None:
         if self._process.returncode is None:
-            self._process.kill()
+            self._process.terminate()  # it ends all it started, and tidies up
 
     def end(self) -> str:
         if self._ended:

@@ -105,6 +105,8 @@ def run_zygote(
     sys.path[:] = search_path
     for name in preload:
         __import__(name)
+    if "numpy" in sys.modules:
+        __import__("numpy.random")  # numpy loads it when it is first used, and then it would have a seed of its own
     child.add_site_names()
     kernel.set_thread_stack(THREAD_STACK_BYTES)
     for name in [name for name in sys.modules if name.partition(".")[0] == __package__]:
@@ -119,8 +121,11 @@ def run_zygote(
     gc.freeze()
     user, group_id = os.geteuid(), os.getegid()
     control = channels.zygote[1]
+    cell = walls.fork_cell(raised)  # once for nothing, so that the memory of the first cell is that of all others
+    if cell == 0:
+        os._exit(0)
+    struct.pack("<i", os.waitpid(cell, 0)[1])
     control.send(READY)
-    cell = 0
     while True:
         message = control.recv(16)
         if message == NEW_CELL:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -124,17 +125,13 @@ def _memory_group(contained: bool) -> tuple[group.MemoryGroup | None, str]:
 
 def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
     """The first process: wait for process 1 of the namespace, tidy up, end as it did. Never returns."""
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # the judge's end is ours, whatever the supervisor is doing then
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGKILL))  # how we are asked to end at once
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)  # the judge's end is ours, whatever the supervisor does then
     os.close(0)
     os.close(1)
-    if memory is not None:
-        memory.sweep()
     _, status = os.waitpid(pid, 0)
     if memory is not None:
-        try:
-            memory.remove()
-        except OSError:
-            pass
+        memory.remove()
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
@@ -167,6 +164,7 @@ def _forked(channels: Channels, run: Callable[..., None], *arguments: Any) -> in
     pid = os.fork()
     if pid == 0:
         try:
+            kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # without walls no namespace ends with the supervisor
             run(channels, *arguments)
         except BaseException as error:
             channels.zygote[1].send(b"!" + repr(error).encode()[:1000])

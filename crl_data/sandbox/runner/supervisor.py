@@ -388,10 +388,10 @@ class Supervisor:
         self.input_fd = self.peer(null) if self.served else os.memfd_create("input", os.MFD_CLOEXEC)
         self.output_fd = os.memfd_create("output", os.MFD_CLOEXEC)
         ends = Ends(its_control.fileno(), self.input_fd, self.output_fd, null)
+        before = self.last_pid()
         socket.send_fds(self.channels.cell[0], [FORK], ends)
         its_control.close()
         os.close(null)
-        before = self.last_pid()  # until the cell has ended the process before, it forks no other
         self.ended()
         _let_go(*old)
         self.poll.register(control, select.POLLIN)
