@@ -293,7 +293,13 @@ PEERS: dict[str, tuple[str, str]] = {  # name: (the module that must be there, t
     "livecodebench": ("livecodebench", "stdin"),
     "prime_code": ("verl", "stdin"),
 }
-FLOORS = {"nothing": "function", "in_process": "function", "fork": "function", "fork_walls": "function", "spawn": "stdin"}
+FLOORS = {
+    "nothing": "function",
+    "in_process": "function",
+    "fork": "function",
+    "fork_walls": "function",
+    "spawn": "stdin",
+}
 
 
 def main() -> None:
@@ -318,9 +324,7 @@ def main() -> None:
 
 def _one_by_one(judge: Judging) -> Callable[[list[dict[str, Any]], list[str]], list[Found]]:
     def many(problems: list[dict[str, Any]], codes: Sequence[str]) -> list[Found]:
-        return [
-            {} if code == PREPARE else judge(problem, code) for problem, code in zip(problems, codes, strict=True)
-        ]
+        return [{} if code == PREPARE else judge(problem, code) for problem, code in zip(problems, codes, strict=True)]
 
     return many
 

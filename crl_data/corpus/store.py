@@ -21,7 +21,8 @@ from crl_data.types import Outcome
 
 _VERSION = 2
 _TABLES = """
-create table if not exists calibrations (key text primary key, reference_cpu_s real, fault text, way text, interface text) without rowid;
+create table if not exists calibrations (
+    key text primary key, reference_cpu_s real, fault text, way text, interface text) without rowid;
 create table if not exists evidence (key text primary key, outcomes text, first text, seconds real) without rowid;
 create table if not exists outputs (key text primary key, results text) without rowid;
 """

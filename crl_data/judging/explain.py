@@ -52,7 +52,7 @@ def explain(judge: Judge, problem: Problem, solution: Solution, known: Calibrati
 
 
 def _got(plan: Plan, seen: Observation) -> str | None:
-    """What came, as text; None where nothing did, or where what came says nothing (a test beside the solution, or in the tester)."""
+    """What came, as text; None where nothing did, or where what came says nothing: tests that run as source."""
     if plan.mode == "stdin":
         return seen.answer.decode("utf-8", "backslashreplace")
     if plan.mode in ("beside", "served") or not seen.answer:

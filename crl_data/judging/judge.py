@@ -30,7 +30,7 @@ from crl_data.judging.plan import Plan, plan, ways
 from crl_data.judging.policy import JUDGE_VERSION, LimitFrom, Policy, Way
 from crl_data.judging.verdict import Decision, decide
 from crl_data.sandbox import Limits, Sandbox, open_sandbox
-from crl_data.types import JudgeInfo, Judgement, Outcome, Problem, Solution, TestKind
+from crl_data.types import JudgeInfo, Judgement, Outcome, Problem, Solution
 
 _PLANS_KEPT = 64  # a plan holds all inputs of a problem
 _PROBED = Limits(cpu_s=16.0)
@@ -335,7 +335,7 @@ class Judge:
             made = plan(problem)
             return replace(limits.NOT_CALIBRATED, way=made.way, interface=made.interface)
         first_fault, shape = "", ""
-        for way in ways(problem) or [None]:
+        for way in (*ways(problem),) or (None,):
             if way in (Way.TESTER, Way.HANDLES) and not shape:
                 shape = interface_of(worker, problem.reference, replace(_PROBED, memory_mb=self._memory_mb(problem)))
             try:

@@ -70,7 +70,11 @@ def _needs_pytest(tree: ast.Module) -> str:
                 text = ast.unparse(decorator)
                 if text.startswith(("pytest.", "fixture", "mark.", "parametrize")):
                     return f"the decorator @{text[:60]}"
-        if isinstance(node, ast.Name) and node.id in ("pytestmark", "pytest_plugins") and isinstance(node.ctx, ast.Store):
+        if (
+            isinstance(node, ast.Name)
+            and node.id in ("pytestmark", "pytest_plugins")
+            and isinstance(node.ctx, ast.Store)
+        ):
             return node.id
     for node, in_class in _functions(tree):
         needed = len(node.args.args) + len(node.args.posonlyargs) - len(node.args.defaults) - in_class

@@ -219,7 +219,9 @@ def _plan_function(problem: Problem) -> Plan:
     inputs, expected = [], []
     for place, test in enumerate(problem.tests):
         try:
-            inputs.append(_called(problem, place, [asserts.Call(tuple(json.loads(test.input)), {}, False)], exact=False))
+            inputs.append(
+                _called(problem, place, [asserts.Call(tuple(json.loads(test.input)), {}, False)], exact=False)
+            )
         except values.CannotCross as error:
             raise InputError(
                 f"problem {problem.id}: tests[{place}].input: expected plain arguments, got {error}"

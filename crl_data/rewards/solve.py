@@ -7,8 +7,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from crl_data.judging.limits import Calibration
-from crl_data.judging.policy import Way
 from crl_data.judging.once import shared_judge
+from crl_data.judging.policy import Way
 from crl_data.rows import make_problem
 from crl_data.types import Judgement, Problem, Solution
 

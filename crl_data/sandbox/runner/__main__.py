@@ -36,7 +36,7 @@ def _same_addresses() -> None:
 def _import_without_fork_hooks() -> None:
     """Import what would do something at every fork of ours (a fifth of its page faults). `child` sees to it for solutions."""
     register, os.register_at_fork = os.register_at_fork, lambda **_: None
-    import random
+    import random  # noqa: F401
     import threading  # noqa: F401
 
     os.register_at_fork = register

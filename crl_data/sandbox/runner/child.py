@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
 import _thread
-import _warnings  # type: ignore[import-not-found]
+import _warnings
 import atexit
 import builtins
 import gc
@@ -496,7 +496,7 @@ class State:
         self.path, self.meta_path, self.path_hooks = list(sys.path), list(sys.meta_path), list(sys.path_hooks)
         self.hooks = sys.displayhook, sys.excepthook
         self.argv = list(sys.argv)
-        self.filters = list(_warnings.filters)
+        self.filters = list(_warnings.filters)  # type: ignore[attr-defined]
         self.take_process()
         self.gc = gc.isenabled(), gc.get_threshold()
         self.interval = sys.getswitchinterval()

@@ -45,8 +45,8 @@ class Plain:
             if not isinstance(owner, type) or owner.__module__ != NAME:
                 raise NotATest(f"the module has no test {node!r}")
         with (
-            _around(module, "setUpModule", "tearDownModule"),
-            _around(module, "setup_module", "teardown_module", module),
+            _Around(module, "setUpModule", "tearDownModule"),
+            _Around(module, "setup_module", "teardown_module", module),
         ):
             if isinstance(owner, type) and issubclass(owner, unittest.TestCase):
                 _run_case(owner, name)
@@ -54,11 +54,11 @@ class Plain:
                 _run_method(owner, name)
             else:
                 function = _test(module.__dict__.get(name), node)
-                with _around(module, "setup_function", "teardown_function", function):
+                with _Around(module, "setup_function", "teardown_function", function):
                     function()
 
 
-class _around:
+class _Around:
     """Calls a function of the module before, and another after, if they are there; with an argument where they take one."""
 
     def __init__(self, owner: Any, before: str, after: str, argument: Any = None) -> None:
@@ -93,10 +93,10 @@ def _run_method(owner: type, name: str) -> None:
     if "__init__" in owner.__dict__:
         raise NotATest(f"the class {owner.__name__!r} has an __init__")
     _test(inspect.getattr_static(owner, name, None), name)
-    with _around(owner, "setup_class", "teardown_class"):
+    with _Around(owner, "setup_class", "teardown_class"):
         one = owner()
         method = getattr(one, name)
-        with _around(one, "setup_method", "teardown_method", method):
+        with _Around(one, "setup_method", "teardown_method", method):
             method()
 
 

@@ -18,20 +18,67 @@ import os
 import sys
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from . import transport, values
 
 CANNOT, DEAD, PROTOCOL, MISSING, LOAD = "cannot", "dead", "protocol", "missing", "load"
 _HOSTILE = (ValueError, TypeError, LookupError, RecursionError, ArithmeticError, MemoryError, AttributeError)
 _CLASSES = "__crl_class__"
-_COMPARING = frozenset("__eq__ __ne__ __lt__ __le__ __gt__ __ge__ __hash__ __bool__".split())
+_COMPARING = frozenset(["__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__", "__bool__"])
 _FORWARDED = frozenset(
-    "__len__ __getitem__ __setitem__ __delitem__ __contains__ __call__ __str__ __repr__ __format__ __enter__ __exit__ "
-    "__int__ __float__ __index__ __abs__ __neg__ __pos__ __invert__ __round__ __trunc__ __floor__ __ceil__ __add__ "
-    "__radd__ __iadd__ __sub__ __rsub__ __isub__ __mul__ __rmul__ __imul__ __truediv__ __rtruediv__ __floordiv__ "
-    "__rfloordiv__ __mod__ __rmod__ __pow__ __rpow__ __and__ __or__ __xor__ __lshift__ __rshift__ __matmul__ __divmod__ "
-    "__missing__ __reversed__ __bytes__ __complex__".split()
+    [
+        "__len__",
+        "__getitem__",
+        "__setitem__",
+        "__delitem__",
+        "__contains__",
+        "__call__",
+        "__str__",
+        "__repr__",
+        "__format__",
+        "__enter__",
+        "__exit__",
+        "__int__",
+        "__float__",
+        "__index__",
+        "__abs__",
+        "__neg__",
+        "__pos__",
+        "__invert__",
+        "__round__",
+        "__trunc__",
+        "__floor__",
+        "__ceil__",
+        "__add__",
+        "__radd__",
+        "__iadd__",
+        "__sub__",
+        "__rsub__",
+        "__isub__",
+        "__mul__",
+        "__rmul__",
+        "__imul__",
+        "__truediv__",
+        "__rtruediv__",
+        "__floordiv__",
+        "__rfloordiv__",
+        "__mod__",
+        "__rmod__",
+        "__pow__",
+        "__rpow__",
+        "__and__",
+        "__or__",
+        "__xor__",
+        "__lshift__",
+        "__rshift__",
+        "__matmul__",
+        "__divmod__",
+        "__missing__",
+        "__reversed__",
+        "__bytes__",
+        "__complex__",
+    ]
 )
 
 
@@ -60,8 +107,8 @@ class Link:
         self.handles = handles
         self.read: Callable[[int], bytes] | None = None
         self.write: Callable[[bytes], None] = _nowhere
-        self.early: Callable[[], bool] = bool
-        self.waiting: Callable[[bool], None] = bool
+        self.early: Callable[[], bool] = _never
+        self.waiting: Callable[[bool], None] = _ignored
         self.taken: Callable[[bytes], None] = _nowhere
         self.fault: Fault | None = None
         self.used_unconnected = False
@@ -149,16 +196,16 @@ class Link:
         while True:
             data = self.exchange(question)
             if data is None:
-                self.fail(DEAD, "the solution's process ended")
+                raise self.failed(DEAD, "the solution's process ended")
             try:
-                answer = transport.decode(data)
+                answer: Any = transport.decode(data)
             except values.Malformed as error:
-                self.fail(PROTOCOL, str(error))
+                raise self.failed(PROTOCOL, str(error)) from None
             if type(answer) is not list or len(answer) < 2 or answer[0] != number or type(answer[0]) is not int:
                 self.fail(PROTOCOL, "an answer to another question")
             self.taken(data[data.index(b",") :])  # all but its number
             if answer[1] != "back":
-                return answer
+                return list(answer)
             question = self.called_back(answer)
 
     def exchange(self, question: transport.Frame) -> bytes | None:
@@ -235,9 +282,13 @@ class Link:
             raise error
         return value
 
-    def fail(self, kind: str, note: str) -> Any:
+    def fail(self, kind: str, note: str) -> NoReturn:
+        raise self.failed(kind, note)
+
+    def failed(self, kind: str, note: str) -> Fault:
+        """The fault of this test, which stays: the first one."""
         self.fault = self.fault or Fault(kind, note)
-        raise self.fault
+        return self.fault
 
     # --- what crosses -------------------------------------------------------------------------------------------------
 
@@ -267,7 +318,7 @@ class Link:
         if name == "iterator":
             return _Drawn(self, number)
         kind = self.classes[name]
-        one = kind.__new__(kind)
+        one: Any = object.__new__(kind)
         object.__setattr__(one, "_crl_number", number)
         return one
 
@@ -368,7 +419,7 @@ class Link:
 
     def method(self, name: str) -> Any:
         def method(self: Any, *args: Any, **named: Any) -> Any:
-            link = type(self)._crl_link
+            link: Link = type(self)._crl_link
             return link.call(self.__dict__["_crl_number"], name, args, named)
 
         method.__name__ = name
@@ -393,7 +444,7 @@ class _Checked(transport.Packer):
         try:
             return super().pack(value, depth)
         except values.CannotCross as error:
-            return self.link.fail(CANNOT, f"an argument that cannot cross: {error}")
+            raise self.link.failed(CANNOT, f"an argument that cannot cross: {error}") from None
 
 
 class _Late:
@@ -420,7 +471,7 @@ class _Object(metaclass=_Meta):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         kind = next(one for one in type(self).__mro__ if _CLASSES in one.__dict__)
-        kind._crl_link.make(self, kind.__dict__[_CLASSES], args, named)
+        kind._crl_link.make(self, kind.__dict__[_CLASSES], args, named)  # type: ignore[attr-defined]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or "_crl_number" not in self.__dict__:
@@ -474,3 +525,11 @@ class Module(types.ModuleType):
 
 def _nowhere(_: bytes) -> None:
     pass
+
+
+def _ignored(_: bool) -> None:
+    pass
+
+
+def _never() -> bool:
+    return False

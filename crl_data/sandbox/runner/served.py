@@ -116,7 +116,7 @@ class _Served:
     def end(self) -> Frame:
         """What an interpreter does at the end of a program; then everything is put back that can be."""
         try:
-            child.end_program(sys.stdout)
+            child.end_program(self.printed.stream)
         except BaseException:
             return ("value", True, [], "")
         return ("value", self.program.baseline.restore(), [], "")
@@ -283,11 +283,13 @@ class _Printed:
 
     def __init__(self) -> None:
         self.bytes = io.BytesIO()
+        self.stream = io.TextIOWrapper(self.bytes)
 
     def open(self) -> None:
         """A new stream, whatever the solution made of the old one."""
         self.bytes = io.BytesIO()
-        sys.stdout = sys.__stdout__ = io.TextIOWrapper(self.bytes, "utf-8", "backslashreplace", write_through=True)
+        self.stream = io.TextIOWrapper(self.bytes, "utf-8", "backslashreplace", write_through=True)
+        vars(sys).update(stdout=self.stream, __stdout__=self.stream)
 
     def take(self) -> str:
         try:

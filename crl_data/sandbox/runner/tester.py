@@ -16,6 +16,7 @@ import io
 import json
 import mmap
 import os
+import resource
 import socket
 import sys
 import types
@@ -49,7 +50,7 @@ class Program:
         self.entry: list[str] | None = told["entry"]
         self.codes: dict[int, types.CodeType] = {}
         sys.path[:] = path
-        sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = io.StringIO()
+        _print_to(io.StringIO())
         self.module: modules.Plain | modules.Collected | None = None
         if self.kind == "assert":
             self.prelude = compile(self.source, "<test set-up>", "exec", dont_inherit=True)
@@ -66,11 +67,11 @@ class Program:
     def expect(self, open_files: tuple[int, int]) -> None:
         """Say what a child sets for itself; called where it is forked."""
         self.baseline.take_process()
-        self.baseline.limits[child.LIMITS.index(child.resource.RLIMIT_NOFILE)] = open_files
+        self.baseline.limits[child.LIMITS.index(resource.RLIMIT_NOFILE)] = open_files
 
     def run(self, place: int, seed: int) -> None:
         """One test. Raises whatever it raises; `proxy.Fault` where the solution's side failed it."""
-        sys.stdout = sys.__stdout__ = io.StringIO()
+        _print_to(io.StringIO())
         namespace: dict[str, Any] = {"__name__": "__test__", "__builtins__": builtins}
         child.seed_all(seed)
         self.link.begin(seed, self.names, namespace)
@@ -90,6 +91,12 @@ class Program:
     def of_solution(self, name: str) -> Any:
         value = self.link.names[name]
         return self.link.get(None, name) if value is proxy.LATE else value
+
+
+def _print_to(stream: io.StringIO) -> None:
+    """What a test prints is nobody's; what the solution prints a test may want to catch."""
+    sys.stdout = sys.stderr = stream
+    vars(sys).update(__stdout__=stream, __stderr__=stream)
 
 
 def serve(program: Program, control: socket.socket) -> None:

@@ -71,7 +71,7 @@ class Packer(values.Packer):
 
     def items(self, value: list[Any], depth: int) -> list[Any]:
         kinds = set(map(type, value))
-        if kinds <= _SHORT or (kinds == {int} and -values.BIG < min(value) and max(value) < values.BIG):
+        if kinds <= _SHORT or (kinds == {int} and min(value) > -values.BIG and max(value) < values.BIG):
             self.count(len(value))
             return value
         self.count(len(value))
@@ -201,7 +201,7 @@ _MUTABLE: dict[str, Callable[[], Any]] = {"dict": dict, "set": set, "bytearray":
 
 
 class _Tags(dict[type, str]):
-    def get(self, kind: type, default: Any = None) -> Any:  # type: ignore[override]
+    def get(self, kind: type, default: Any = None) -> Any:
         found = super().get(kind)
         return found or ("ndarray" if kind.__module__ == "numpy" and kind.__name__ == "ndarray" else default)
 
