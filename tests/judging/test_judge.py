@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,20 +231,17 @@ def test_helpers_of_a_test_never_come_from_the_solution(judge: Judge) -> None:
     assert verdict(judge, POLY, "def find_zero(xs):\n    return xs[0]").verdict is True
     cheat = "def poly(xs, x):\n    return 0\ndef find_zero(xs):\n    return -1"
     judgement = verdict(judge, POLY, cheat)
-    assert judgement.verdict is False and judgement.tamper_proof is False
+    assert judgement.verdict is False and judgement.tamper_proof is True
     assert "in the test: assert abs(poly" in judgement.reason
 
 
-def test_tests_that_split_are_tamper_proof_and_others_say_that_they_are_not(judge: Judge) -> None:
+def test_tests_that_split_are_tamper_proof_and_so_are_those_that_call_by_value(judge: Judge) -> None:
     assert verdict(judge, PAIR, "def pair(a, b):\n    return (a, b)").tamper_proof is True
-    assert (
-        verdict(
-            judge,
-            assert_problem("f", "try:\n    f()\nexcept ValueError:\n    pass\nelse:\n    raise AssertionError"),
-            "def f():\n    raise ValueError",
-        ).tamper_proof
-        is False
-    )
+    tried = assert_problem("f", "try:\n    f()\nexcept ValueError:\n    pass\nelse:\n    raise AssertionError")
+    assert verdict(judge, tried, "def f():\n    raise ValueError").tamper_proof is True
+    called_back = assert_problem("f", "for n in range(3):\n    assert f(lambda x: x + 1, n) == n + 1")
+    reference = "def f(g, x):\n    return g(x)"
+    assert verdict(judge, replace(called_back, reference=reference), reference).tamper_proof is False
 
 
 @pytest.mark.parametrize(

@@ -496,7 +496,7 @@ class State:
         self.path, self.meta_path, self.path_hooks = list(sys.path), list(sys.meta_path), list(sys.path_hooks)
         self.hooks = sys.displayhook, sys.excepthook
         self.argv = list(sys.argv)
-        self.filters = list(_warnings.filters)  # type: ignore[attr-defined]
+        self.filters = list(_warnings.filters)
         self.take_process()
         self.gc = gc.isenabled(), gc.get_threshold()
         self.interval = sys.getswitchinterval()
@@ -576,7 +576,7 @@ def _restore_modules(filters: list[Any]) -> None:
         loaded["locale"].setlocale(loaded["locale"].LC_ALL, "C.UTF-8")
     if "warnings" in loaded:
         warnings = loaded["warnings"]
-        warnings.filters = _warnings.filters
+        warnings.filters = _warnings.filters  # type: ignore[attr-defined]
         warnings.filters[:] = filters
         warnings._filters_mutated()  # what was shown once is shown again
         warnings.__dict__.pop("__warningregistry__", None)

@@ -42,7 +42,8 @@ class Plain:
         owner: Any = module
         for part in path:
             owner = owner.__dict__.get(part)
-            if not isinstance(owner, type) or owner.__module__ != NAME:
+            named = isinstance(owner, type) and (part.startswith("Test") or issubclass(owner, unittest.TestCase))
+            if not named or owner.__module__ != NAME:
                 raise NotATest(f"the module has no test {node!r}")
         with (
             _Around(module, "setUpModule", "tearDownModule"),
@@ -80,7 +81,8 @@ class _Around:
 
 def _test(found: Any, node: str) -> Callable[..., Any]:
     """A function that is a test of the module itself: a name that it imports and that looks like one is not."""
-    if not isinstance(found, types.FunctionType) or found.__module__ != NAME:
+    name = node.rpartition("::")[2]
+    if not isinstance(found, types.FunctionType) or found.__module__ != NAME or not name.startswith("test"):
         raise NotATest(f"the module has no test {node!r}")
     if inspect.isgeneratorfunction(found):
         raise NotATest(f"{node!r} is a generator, whose body would never run")
@@ -175,7 +177,7 @@ class Collected:
         session = Session.from_config(config)
         config.hook.pytest_sessionstart(session=session)
         session.perform_collect()
-        self.items = {item.nodeid.partition("::")[2]: item for item in session.items}
+        self.items = {item.nodeid.partition("::")[2]: item for item in session.items if not _imported(item)}
 
     def pytest_runtest_makereport(self, item: Any, call: Any) -> None:
         """A hook of pytest's: keep the first exception of a test, as it was raised."""
@@ -200,6 +202,11 @@ class Collected:
             raise self.error
         if not all(report.passed for report in reports) or len(reports) != 3:
             raise NotATest(f"{node!r} did not come to its end")
+
+
+def _imported(item: Any) -> bool:
+    """Whether what pytest takes for a test is a function of the solution's, imported under a name that looks like one."""
+    return hasattr(getattr(item, "function", None), "_crl_name")
 
 
 def _unheard(_: bytes) -> None:

@@ -103,6 +103,7 @@ def serve(program: Program, control: socket.socket) -> None:
     """Run tests as they come, until there are no more. Never returns."""
     for fd in (0, 1, 2):
         os.dup2(child.NULL_FD, fd)
+    os.chdir(program.work)
     peer = socket.socket(fileno=child.INPUT_FD)
     os.ftruncate(child.OUTPUT_FD, 1)
     flag = mmap.mmap(child.OUTPUT_FD, 1)
