@@ -40,7 +40,7 @@ KINDS = {
 }
 
 
-def says_right(runner: Runner, name: str, problem: Problem, code: str) -> bool:
+def says_right(runner: Runner, name: str, problem: Problem, code: str, cpu_s: float = 20.0) -> bool:
     """The verdict of a weaker judge; `name` may end in `:rule`, the rule by which it compares."""
     script, _, rule = name.partition(":")
     source = "\n".join((_FOLDER / f"{one}.py").read_text() for one in (_SHARED, script))
@@ -52,7 +52,7 @@ def says_right(runner: Runner, name: str, problem: Problem, code: str) -> bool:
         "rule": rule,
         "tests": [[test.input, test.expected] for test in problem.tests],
     }
-    session = runner.open(Program(code=source, mode="stdin", entry=None), Limits(cpu_s=20.0, memory_mb=4096))
+    session = runner.open(Program(code=source, mode="stdin", entry=None), Limits(cpu_s=cpu_s, memory_mb=4096))
     assert not isinstance(session, str), session
     (seen,) = session.run([Input(json.dumps(job).encode(), 1)], fresh=True)
     said = seen.answer.decode("utf-8", "replace").rstrip().rpartition("\n")[2]
