@@ -141,6 +141,15 @@ IN_PLACE = assert_problem(
     id="in place",
     reference="def double(xs):\n    for i in range(len(xs)):\n        xs[i] *= 2\n",
 )
+MAPPED = assert_problem(
+    "add",
+    *(
+        f"for got, wanted in zip(map(add, [{a}, 2], [{b}, 2]), [{a + b}, 4]):\n    assert got == wanted"
+        for a, b in _PAIRS
+    ),
+    id="mapped",
+    reference=_ADD,
+)
 ARRAYS = assert_problem(
     "double",
     *(

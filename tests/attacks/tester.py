@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.attacks.case import Attack, Group, attacks
 from tests.attacks.equality import _RESULTS
-from tests.attacks.problems import ARRAYS, CHECK, CLOSE, HELPER, IN_PLACE, LOOP, OPAQUE, RAISES
+from tests.attacks.problems import ARRAYS, CHECK, CLOSE, HELPER, IN_PLACE, LOOP, MAPPED, OPAQUE, RAISES
 
 _CALLED = {name: f"{code}\ndef add(a, b):\n    return result\n" for name, code in _RESULTS.items()}
 _FORGED = """
@@ -171,6 +171,16 @@ ATTACKS: list[Attack] = [
             "an argument filled with what is equal": "class E:\n    def __eq__(self, other): return True\ndef double(xs):\n    xs[:] = [E(), E()]\n",
             "an argument of ints that lie": "class E(int):\n    def __eq__(self, other): return True\ndef double(xs):\n    xs[:] = map(E, xs)\n",
             "the caller's name bound to something else": "import sys\nclass E(list):\n    def __eq__(self, other): return True\ndef double(xs):\n    sys._getframe(1).f_globals['xs'] = E()\n",
+        },
+    ),
+    *attacks(
+        Group.TESTER,
+        MAPPED,
+        "in_process",
+        {
+            "the end of the iteration": "def add(a, b):\n    raise StopIteration\n",
+            "an end of the iteration of its own": "class Stop(StopIteration): pass\ndef add(a, b):\n    raise Stop\n",
+            "the end of the iteration, by next": "def add(a, b):\n    return next(iter(()))\n",
         },
     ),
     *attacks(

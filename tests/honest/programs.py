@@ -16,6 +16,7 @@ from tests.attacks.problems import (
     IN_PLACE,
     LINES,
     LOOP,
+    MAPPED,
     OPAQUE,
     PYTEST,
     RAISES,
@@ -274,7 +275,7 @@ HONEST: tuple[Honest, ...] = (
     ),
     *(
         Honest("the reference", problem, problem.reference or "")
-        for problem in (LOOP, CLOSE, CHECK, RAISES, HELPER, OPAQUE, IN_PLACE, ARRAYS, PYTEST)
+        for problem in (MAPPED, LOOP, CLOSE, CHECK, RAISES, HELPER, OPAQUE, IN_PLACE, ARRAYS, PYTEST)
     ),
     Honest(
         "lines, one by one",
