@@ -78,9 +78,9 @@ _SWITCHED_OFF = {
         "supervisor.py", "                if found.st_size != empty:", "                if False:"
     ),
     "ours without modes and times put back": _edit(
-        "supervisor.py",
-        "def _put_back(path: str, found: os.stat_result) -> None:\n",
-        "def _put_back(path, found):\n    return\n",
+        "scratch.py",
+        "def put_back(path: str, found: os.stat_result) -> None:\n",
+        "def put_back(path: str, found: os.stat_result) -> None:\n    return\n",
     ),
     "ours without an end of what is left": _Off(
         edits=(
@@ -91,13 +91,15 @@ _SWITCHED_OFF = {
             ),
             (
                 "cell.py",
-                "            try:\n                os.waitpid(-1, 0)\n",
-                "            return ended\n            try:\n                pass\n",
+                "                os.waitpid(-1, 0)\n            except ChildProcessError:\n",
+                "                raise ChildProcessError\n            except ChildProcessError:\n",
             ),
         )
     ),
     "ours without seccomp": _edit("walls.py", "    if walls.seccomp_program is not None:\n", "    if False:\n"),
-    "ours without landlock": _edit("walls.py", "    if walls.landlock_rules >= 0:\n", "    if False:\n"),
+    "ours without landlock": _edit(
+        "walls.py", "        kernel.landlock_restrict(walls.landlock_rules)\n", "        pass\n"
+    ),
     "ours with another folder in sight": _edit("view.py", "    paths = shown()\n", "    paths = [*shown(), '/var']\n"),
     "ours without a network of its own": _edit(
         "walls.py", "kernel.CLONE_NEWNS | kernel.CLONE_NEWNET |", "kernel.CLONE_NEWNS |"

@@ -51,7 +51,7 @@ ATTACKS: list[Attack] = [
             + _PRINT,
             "a child of a child that left its session": _BURN
             + _SUM
-            + "r, w = os.pipe()\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        burn(0.8)\n        os.write(w, b'x')\n    os._exit(0)\nos.wait()\nos.read(r, 1)\n"
+            + "r, w = os.pipe()\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        burn(0.65)\n        os.write(w, b'x')\n    os._exit(0)\nos.wait()\nos.read(r, 1)\n"
             + _PRINT,
             "children of a thread": _BURN
             + _SUM
