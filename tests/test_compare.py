@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -187,3 +188,22 @@ JSON = st.recursive(
 @given(JSON)
 def test_every_json_value_is_the_same_as_itself(value: object) -> None:
     assert same_value(json.loads(json.dumps(value)), value)
+
+
+@pytest.mark.parametrize("rule", ["default", "tokens", "nocase", "floats:0.1"])
+@pytest.mark.parametrize("flood", [b"1 " * 2_000_000, b"\n" * 4_000_000 + b"1", b"1\n" * 2_000_000])
+def test_a_flood_of_tokens_or_lines_takes_little_more_memory_than_itself(rule: str, flood: bytes) -> None:
+    same = output_rule(rule)
+    tracemalloc.start()
+    try:
+        assert not same(b"1 2", flood)
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(flood)
+    finally:
+        tracemalloc.stop()
+
+
+def test_tokens_and_lines_over_the_expected_number_still_count() -> None:
+    for rule in ("default", "tokens", "nocase", "floats:0.1"):
+        same = output_rule(rule)
+        assert same(b"1 2\n", b"1  2 \n\n") and same(b"", b" \n") and same(b"1\n2\n", b"1\n2")
+        assert not same(b"1 2\n", b"1 2 3\n") and not same(b"", b"x") and not same(b"1 2\n", b"1 2\n3\n")

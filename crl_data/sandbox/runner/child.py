@@ -358,6 +358,7 @@ def _run_calls(program: Program, argument: bytes) -> Answer:
 
 
 def load(program: Program) -> tuple[types.ModuleType | None, Answer | None]:
+    sys.modules["__main__"] = types.ModuleType("__main__")  # there is one in every interpreter: doctest looks for it
     module = _new_module("solution", program)
     try:
         exec(program.code, module.__dict__)

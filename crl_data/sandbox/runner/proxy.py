@@ -176,7 +176,7 @@ class Link:
         return list(drawn)
 
     def next(self, target: Any) -> Any:
-        return self.value(self.ask("next", target), [], None)
+        return self.value(self.ask("next", target), [], None, ends=True)
 
     def packer(self) -> tuple[list[Any], _Checked]:
         objects: list[Any] = []
@@ -247,8 +247,12 @@ class Link:
         number, self.numbers = self.numbers[:4], self.numbers[4:]
         return int.from_bytes(number, "little")
 
-    def value(self, answer: list[Any], objects: list[Any], packer: Any) -> Any:
-        """What a question came to. Raises what the solution raised, and `Fault`."""
+    def value(self, answer: list[Any], objects: list[Any], packer: Any, ends: bool = False) -> Any:
+        """What a question came to. Raises what the solution raised, and `Fault`.
+
+        Unless it `ends` an iterator, a StopIteration is a RuntimeError, as out of a generator: it would end whatever of
+        the test's goes over the calls (`map`, `zip`), and what is then looked at is nothing.
+        """
         what, *parts = answer[1:]
         if what in (CANNOT, MISSING, LOAD) and len(parts) == 1 and type(parts[0]) is str:
             self.fail(what, parts[0] if what != CANNOT else f"{parts[0]} cannot cross")
@@ -279,6 +283,8 @@ class Link:
             self.fail(PROTOCOL, f"not an answer: {type(hostile).__name__}: {hostile}"[:300])
         if error is not None:
             self.raised.append(error)
+            if isinstance(error, StopIteration | StopAsyncIteration) and not ends:
+                raise RuntimeError(f"the code under test raised {type(error).__name__}") from error
             raise error
         return value
 

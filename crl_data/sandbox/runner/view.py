@@ -42,7 +42,7 @@ _INSTALLED = ("site-packages", "dist-packages")
 
 def shown() -> list[str]:
     """The paths of this machine that are shown, read only, each where it is."""
-    paths = {os.path.realpath(sys.executable), os.path.dirname(os.path.realpath(os.__file__)), *sys.path, *_SYSTEM}
+    paths = {*_links_to(sys.executable), os.path.dirname(os.path.realpath(os.__file__)), *sys.path, *_SYSTEM}
     for prefix in {sys.base_prefix, sys.base_exec_prefix} - {"/usr", "/usr/local"}:
         paths |= {os.path.join(prefix, name) for name in ("lib", "lib64")}
     for folder in _LIBRARY_FOLDERS:
@@ -52,6 +52,14 @@ def shown() -> list[str]:
         if not any(path.startswith(above + "/") for above in kept if not os.path.islink(above)):
             kept.append(path)
     return kept
+
+
+def _links_to(path: str) -> list[str]:
+    """A path, and what it leads to: a program that starts Python anew takes the name that it is told."""
+    found = [path]
+    while os.path.islink(found[-1]) and len(found) < 40:
+        found.append(os.path.normpath(os.path.join(os.path.dirname(found[-1]), os.readlink(found[-1]))))
+    return [*found, os.path.realpath(path)]
 
 
 def _shared_objects(folder: str) -> list[str]:
