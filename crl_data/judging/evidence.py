@@ -28,7 +28,7 @@ from crl_data.judging.policy import Isolation, Policy
 from crl_data.sandbox import Observation
 from crl_data.types import Outcome
 
-_FIRST_WINDOW, _LARGEST_WINDOW, _FRESH_WINDOW = 2, 64, 4
+_FIRST_WINDOW, _GROWTH, _LARGEST_WINDOW, _FRESH_WINDOW = 2, 4, 64, 4
 _WITHOUT_OUTPUT = frozenset({Outcome.TIMEOUT, Outcome.MEMORY_LIMIT, Outcome.OUTPUT_LIMIT, Outcome.JUDGE_ERROR})
 _WHOLE_PROGRAM = frozenset({"load", "missing"})
 
@@ -110,7 +110,7 @@ class _Gathering:
                 window = min(window, _FRESH_WINDOW)
             results = self.bench.run(waiting[:window], fresh=per_test, new=new)
             new = False
-            window = min(2 * window, _LARGEST_WINDOW)
+            window = min(_GROWTH * window, _LARGEST_WINDOW)
             for graded in results:
                 test = waiting.pop(0)
                 if graded.outcome is Outcome.PASSED:
