@@ -118,6 +118,8 @@ class Judge:
         self._memory = memory
         self._closed = False
         self._workers = [Worker(self.sandbox) for _ in range(self.jobs)]
+        if isinstance(sandbox, str) and self.sandbox.spare:
+            self._workers[0].take_spare()
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
         for worker in reversed(self._workers):
             self._idle.put(worker)

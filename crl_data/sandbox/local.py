@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +42,8 @@ _ENVIRONMENT = {
 class Sandbox:
     """A way to start runners, found to work: which backend, which walls stand, which Python runs the solutions.
 
-    `start(True)` gives a runner with the named libraries loaded, `start(False)` a lean one, which forks faster.
+    `start(True)` gives a runner with the named libraries loaded, `start(False)` a lean one, which forks faster. `spare` are
+    runners that were started to find this out, and that `start` gives out first; they end with the sandbox.
     """
 
     backend: str
@@ -50,6 +52,7 @@ class Sandbox:
     runtime: str
     libraries: tuple[str, ...]
     start: Callable[[bool], Runner] = field(repr=False)
+    spare: list[Runner] = field(repr=False, default_factory=list)
 
 
 def open_sandbox(
@@ -90,26 +93,39 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
         raise SandboxUnavailable(
             f"--sandbox {backend} needs Linux, and this is {platform.system()}: start a Docker engine and use --sandbox docker"
         )
-    runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages()})
-    runner.close()
+    runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages(), "lean": True})
     walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
     if backend == "local":
         gone = [name for name in REQUIRED_WALLS if name not in walls]
         if gone:
+            runner.close()
             reasons = "; ".join(f"{name}: {missing.get(name, 'not raised')}" for name in gone)
             raise SandboxUnavailable(f"this machine does not offer the walls that code is judged behind ({reasons})")
 
-    def start(with_libraries: bool) -> Runner:
-        return start_runner(backend, {"found": found if with_libraries else {**found, "preload": []}})
+    spare = [runner]  # the first lean runner that is asked for
 
-    return Sandbox(
+    def start(with_libraries: bool) -> Runner:
+        if not with_libraries:
+            with contextlib.suppress(IndexError):
+                return spare.pop()
+        return start_runner(backend, {"found": found, "lean": not with_libraries})
+
+    sandbox = Sandbox(
         backend=backend,
         walls=walls,
         missing=missing,
         runtime=runtime_of(runner.ready["runtime"]),
         libraries=libraries,
         start=start,
+        spare=spare,
     )
+    weakref.finalize(sandbox, _close_all, spare)
+    return sandbox
+
+
+def _close_all(runners: list[Runner]) -> None:
+    while runners:
+        runners.pop().close()
 
 
 def installed_packages() -> list[str]:
