@@ -168,7 +168,12 @@ def peers(options: argparse.Namespace) -> list[Grader]:
                 print(f"peers: {name} is missing: no package has it, and --{name.replace('_', '-')} names no folder")
                 continue
             settings["path"] = folder
-        if module and subprocess.run([python, "-c", f"import importlib.util as u; u.find_spec({module!r}).name"], stderr=subprocess.DEVNULL).returncode:
+        if (
+            module
+            and subprocess.run(
+                [python, "-c", f"import importlib.util as u; u.find_spec({module!r}).name"], stderr=subprocess.DEVNULL
+            ).returncode
+        ):
             print(f"peers: {name} is missing: {options.peers} has no {module}")
             continue
         threshold = 0.8 if name in ("acecoder", "prime_code") else 1.0  # the others know no share of tests
@@ -241,7 +246,9 @@ def report(
 ) -> list[dict[str, Any]]:
     """The table; and the same as rows. Without `truth` nobody knows which verdicts are right."""
     print(
-        f"\n{'':<28}{'n':>5}{'CPU ms':>9}" + "".join(f"{kind:>9}" for kind in kinds) + f"{'verdicts':>10}{'tests':>8}{'wrong':>7}"
+        f"\n{'':<28}{'n':>5}{'CPU ms':>9}"
+        + "".join(f"{kind:>9}" for kind in kinds)
+        + f"{'verdicts':>10}{'tests':>8}{'wrong':>7}"
     )
     print(f"{'':<28}{'':>5}{'a verdict':>9}" + " " * 9 * len(kinds) + f"{'/s':>10}{'/s':>8}{'':>7}")
     rows = []
@@ -261,7 +268,9 @@ def report(
         rows.append(row)
         by_kind = "".join(f"{row['by_kind'][kind]:>9.1f}" for kind in kinds)
         told = "" if row["wrong"] is None else row["wrong"]
-        print(f"{one.name:<28}{row['n']:>5}{row['cpu_ms']:>9.2f}{by_kind}{row['verdicts_s']:>10.1f}{row['tests_s']:>8.0f}{told:>7}")
+        print(
+            f"{one.name:<28}{row['n']:>5}{row['cpu_ms']:>9.2f}{by_kind}{row['verdicts_s']:>10.1f}{row['tests_s']:>8.0f}{told:>7}"
+        )
     return rows
 
 
@@ -303,9 +312,7 @@ def verdicts(options: argparse.Namespace, endless: float = 0.0) -> dict[str, Any
     return run(graders, tasks, candidates, kinds)
 
 
-def run(
-    graders: list[Grader], tasks: list[Task], candidates: list[Candidate], kinds: Sequence[str]
-) -> dict[str, Any]:
+def run(graders: list[Grader], tasks: list[Task], candidates: list[Candidate], kinds: Sequence[str]) -> dict[str, Any]:
     items = {form: [item_of(one, form) for one in candidates] for form in ("stdin", "function", "assert")}
     problems = {form: [problem_for(task, form) for task in tasks] for form in items}
     try:
@@ -347,12 +354,11 @@ def humaneval(options: argparse.Namespace) -> dict[str, Any]:
         finally:
             for one in graders:
                 one.close()
-        agree = [one.found[n]["verdict"] for one in graders for n in sorted(one.found)]
         by = {one.name: [one.found[n]["verdict"] for n in range(len(items))] for one in graders}
         rows = report(graders, lambda one: items, [], truth=all(item.kind == "right" for item in items))  # noqa: B023
         differing = [n for n in range(len(items)) if len({str(verdicts[n]) for verdicts in by.values()}) > 1]
-        print(f"{len(differing)} of {len(items)} are judged differently by some: {', '.join(items[n].problem for n in differing[:12])}")
-        assert agree
+        which = ", ".join(items[n].problem for n in differing[:12])
+        print(f"{len(differing)} of {len(items)} are judged differently by some: {which}")
         figures[name] = {"rows": rows, "ratios": ratios(graders), "differing": len(differing)}
     return figures
 
@@ -363,7 +369,11 @@ def _humaneval(data: Path, limit: int) -> tuple[list[dict[str, Any]], list[Item]
     for problem in problems:
         by_entry.setdefault(problem.entry_point or "", []).append(problem)
     solutions = importers.read_solutions(
-        "codet", str(data / "codet" / "HumanEval_codegen16B_code_solution.jsonl.gz"), Path(), _tools(None), lambda name: by_entry.get(name, ())
+        "codet",
+        str(data / "codet" / "HumanEval_codegen16B_code_solution.jsonl.gz"),
+        Path(),
+        _tools(None),
+        lambda name: by_entry.get(name, ()),
     )
     items = [Item(one.problem_id, one.code or "", "recorded", float("nan")) for one in solutions]
     rows = [
@@ -380,7 +390,8 @@ def _humaneval(data: Path, limit: int) -> tuple[list[dict[str, Any]], list[Item]
 def _humaneval_plus(data: Path, limit: int) -> tuple[list[dict[str, Any]], list[Item], set[str]]:
     path = data / "evalplus" / "HumanEvalPlus.jsonl.gz"
     problems = {one.id: one for one in _imported("evalplus", path)}
-    rows, items = [], []
+    rows: list[dict[str, Any]] = []
+    items: list[Item] = []
     for line in read_rows(path):
         assert isinstance(line, Row)
         cells = line.cells
@@ -390,12 +401,12 @@ def _humaneval_plus(data: Path, limit: int) -> tuple[list[dict[str, Any]], list[
         inputs = cells["base_input"] + cells["plus_input"]
         code = cells["prompt"] + cells["canonical_solution"]
         namespace: dict[str, Any] = {}
-        exec(code, namespace)
-        expected = [namespace[cells["entry_point"]](*json.loads(json.dumps(one))) for one in inputs]
+        exec(code, namespace)  # noqa: S102, the data set's own reference
+        expected = [namespace[cells["entry_point"]](*json.loads(json.dumps(one_input))) for one_input in inputs]
         given = {"inputs": inputs, "expected": expected, "entry_point": cells["entry_point"], "atol": cells["atol"]}
         rows.append({"id": one.id, "row": cells_of(one), "evalplus": {**given, "reference_s": [0.01] * len(inputs)}})
         items.append(Item(one.id, code, "right", 1.0))
-    print(f"HumanEval+: {sum(len(row['row']['tests']) for row in rows)} tests of {len(rows)} problems")
+    print(f"HumanEval+: {sum(len(problems[item.problem].tests) for item in items)} tests of {len(items)} problems")
     return rows, items, {"evalplus"}
 
 
@@ -425,13 +436,21 @@ def two(options: argparse.Namespace) -> dict[str, Any]:
     graders = {
         "us, 1": ours("us, 1", {"jobs": 1}),
         "us, 2": ours("us, 2", {"jobs": 2}, cores=(0, 1)),
-        **{f"floor, {n}": Grader(f"floor, {n}", "fork_walls", sys.executable, "function", 0.8, cores=(n - 1,)) for n in (1, 2)},
+        **{
+            f"floor, {n}": Grader(f"floor, {n}", "fork_walls", sys.executable, "function", 0.8, cores=(n - 1,))
+            for n in (1, 2)
+        },
     }
     try:
         prepare(list(graders.values()), lambda one: problems[one.form])
         for _ in range(options.rounds):
             took = {}
-            for name, users in {"us, 1": ["us, 1"], "us, 2": ["us, 2"], "floor, 1": ["floor, 1"], "floor, 2": ["floor, 1", "floor, 2"]}.items():
+            for name, users in {
+                "us, 1": ["us, 1"],
+                "us, 2": ["us, 2"],
+                "floor, 1": ["floor, 1"],
+                "floor, 2": ["floor, 1", "floor, 2"],
+            }.items():
                 work = items[graders[users[0]].form]
                 begun = time.monotonic()
                 for place, user in enumerate(users):
@@ -446,8 +465,12 @@ def two(options: argparse.Namespace) -> dict[str, Any]:
             one.close()
     gains = {name: statistics.median(found) for name, found in rounds.items()}
     share = statistics.median(a / b for a, b in zip(rounds["us"], rounds["floor"], strict=True))
-    print(f"{len(candidates)} candidates, {options.rounds} rounds, medians: two workers are {gains['us']:.2f} times as fast as one")
-    print(f"two processes that only run the candidates are {gains['floor']:.2f} times as fast as one; ours gain {share:.2f} of that")
+    print(
+        f"{len(candidates)} candidates, {options.rounds} rounds, medians: two workers are {gains['us']:.2f} times as fast as one"
+    )
+    print(
+        f"two processes that only run the candidates are {gains['floor']:.2f} times as fast as one; ours gain {share:.2f} of that"
+    )
     return {**gains, "share": share}
 
 
@@ -458,10 +481,7 @@ def batch(options: argparse.Namespace) -> dict[str, Any]:
     items = {form: [item_of(one, form) for one in candidates] for form in ("stdin", "function")}
     problems = {form: [problem_for(task, form) for task in tasks] for form in items}
     cores = tuple(sorted(os.sched_getaffinity(0)))[:2]
-    groups = {
-        name: [ours(name, {**settings, "jobs": len(cores)}, cores=cores)]
-        for name, settings in _OURS.items()
-    }
+    groups = {name: [ours(name, {**settings, "jobs": len(cores)}, cores=cores)] for name, settings in _OURS.items()}
     options.only = options.only or ["evalplus", "acecoder"]
     for peer in peers(options):  # a process for each core
         groups[peer.name] = [replace(peer, cores=(core,), cpu_s={}, wall_s={}, found={}) for core in cores]
@@ -484,8 +504,13 @@ def batch(options: argparse.Namespace) -> dict[str, Any]:
     finally:
         for one in everyone:
             one.close()
-    print(f"{len(candidates)} completions, {sum(one.kind == 'right' for one in candidates)} of them right, {len(cores)} cores")
-    print(f"{'':<28}{'seconds':>9}{'CPU s':>9}{'wrong':>7}" + "".join(f"{'x ' + name:>14}" for name in groups if name in PEERS))
+    print(
+        f"{len(candidates)} completions, {sum(one.kind == 'right' for one in candidates)} of them right, {len(cores)} cores"
+    )
+    print(
+        f"{'':<28}{'seconds':>9}{'CPU s':>9}{'wrong':>7}"
+        + "".join(f"{'x ' + name:>14}" for name in groups if name in PEERS)
+    )
     for name in groups:
         multiples = "".join(f"{wall[name] / wall[other]:>14.2f}" for other in groups if other in PEERS)
         print(f"{name:<28}{wall[name]:>9.1f}{cpu[name]:>9.1f}{wrong[name]:>7}{multiples}")
@@ -511,11 +536,15 @@ def start(options: argparse.Namespace) -> dict[str, Any]:
     seen: list[tuple[float, float]] = []
     cpu = sum(os.times()[2:4])
     for _ in range(2 * options.rounds + 1):
-        said = subprocess.run([sys.executable, "-c", _FIRST_VERDICT], stdout=subprocess.PIPE, text=True, check=True).stdout
+        said = subprocess.run(
+            [sys.executable, "-c", _FIRST_VERDICT], stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
         imported, judged = map(float, said.split())
         seen.append((1000 * imported, 1000 * judged))
     imported, judged = (statistics.median(values) for values in zip(*seen, strict=True))
-    print(f"{len(seen)} starts, medians: {imported:.0f} ms to import the library, then {judged:.0f} ms to the first verdict")
+    print(
+        f"{len(seen)} starts, medians: {imported:.0f} ms to import the library, then {judged:.0f} ms to the first verdict"
+    )
     cpu_ms = 1000 * (sum(os.times()[2:4]) - cpu) / len(seen)
     print(f"CPU time of all processes, with the start of Python and the end of all: {cpu_ms:.0f} ms")
     print(f"the least: {min(one for one, _ in seen):.0f} and {min(two for _, two in seen):.0f} ms")
@@ -575,7 +604,9 @@ def main() -> None:
     for name in options.what:
         if name not in _WHAT:
             parser.error(f"{name!r}: expected one of {', '.join(_WHAT)}")
-    print(f"crl-data {importlib.metadata.version('crl-data')}, Python {sys.version.split()[0]}, {os.cpu_count()} processors")
+    print(
+        f"crl-data {importlib.metadata.version('crl-data')}, Python {sys.version.split()[0]}, {os.cpu_count()} processors"
+    )
     figures = {}
     for name in options.what or ["verdicts"]:
         print(f"\n--- {name}")

@@ -576,7 +576,7 @@ def _restore_modules(filters: list[Any]) -> None:
         loaded["locale"].setlocale(loaded["locale"].LC_ALL, "C.UTF-8")
     if "warnings" in loaded:
         warnings = loaded["warnings"]
-        warnings.filters = _warnings.filters
+        warnings.filters = _warnings.filters  # type: ignore[attr-defined]
         warnings.filters[:] = filters
         warnings._filters_mutated()  # what was shown once is shown again
         warnings.__dict__.pop("__warningregistry__", None)
