@@ -496,7 +496,7 @@ class State:
         self.path, self.meta_path, self.path_hooks = list(sys.path), list(sys.meta_path), list(sys.path_hooks)
         self.hooks = sys.displayhook, sys.excepthook
         self.argv = list(sys.argv)
-        self.filters = list(_warnings.filters)  # type: ignore[attr-defined]
+        self.filters = list(_warnings.filters)
         self.take_process()
         self.gc = gc.isenabled(), gc.get_threshold()
         self.interval = sys.getswitchinterval()
