@@ -6,8 +6,10 @@ It decides which walls are required for code to be judged at all; `runner.walls`
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import platform
+import py_compile
 import select
 import shutil
 import subprocess
@@ -93,6 +95,7 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
         raise SandboxUnavailable(
             f"--sandbox {backend} needs Linux, and this is {platform.system()}: start a Docker engine and use --sandbox docker"
         )
+    _compile_runner()
     runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages(), "lean": True})
     walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
     if backend == "local":
@@ -121,6 +124,15 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
     )
     weakref.finalize(sandbox, _close_all, spare)
     return sandbox
+
+
+def _compile_runner() -> None:
+    """Have the runner's modules compiled once, where their folder may be written to: a runner itself writes nothing."""
+    for path in _RUNNER.glob("*.py"):
+        cached = Path(importlib.util.cache_from_source(str(path)))
+        with contextlib.suppress(OSError):
+            if not cached.exists() or cached.stat().st_mtime < path.stat().st_mtime:
+                py_compile.compile(str(path), str(cached))
 
 
 def _close_all(runners: list[Runner]) -> None:
