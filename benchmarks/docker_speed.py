@@ -54,9 +54,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     kinds = {
-        "short": (short(), Isolation.BATCH),
-        "strict": (short(), Isolation.PER_TEST),
-        "large": (large(), Isolation.BATCH),
+        "short": (5 * short(), Isolation.BATCH),
+        "strict": (2 * short(), Isolation.PER_TEST),
+        "large": (2 * large(), Isolation.BATCH),
     }
     with contextlib.ExitStack() as open_until_all_is_measured:  # the account of a container ends with it
         figures = {
@@ -131,38 +131,24 @@ def measure(works: list[Work], isolation: Isolation, rounds: int, opened: contex
 
 
 def timed(works: list[Work], judge: Judge) -> Spent:
-    cpu, wall = cpu_seconds(os.getpid()) + engine_seconds(), time.monotonic()
+    cpu, wall = spent_here(), time.monotonic()
     passed = judged(works, judge)
-    spent = Spent(time.monotonic() - wall, cpu_seconds(os.getpid()) + engine_seconds() - cpu)
+    spent = Spent(time.monotonic() - wall, spent_here() - cpu)
     tests = sum(len(work.problem.tests) for work in works)
     assert passed == tests, f"{passed} of {tests} tests passed, and every one is right"
     return spent
 
 
-def engine_seconds() -> float:
-    """CPU seconds of Docker's processes and all below them, as far as they can be seen and are not below this one."""
-    below: dict[int, list[int]] = {}
-    spent: dict[int, float] = {}
-    tops = []
+def spent_here() -> float:
+    """CPU seconds of this process, of Docker's, and of all below them, as far as this machine shows them."""
+    parents: dict[int, int] = {}
     for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit():
-            continue
-        with contextlib.suppress(OSError, IndexError, ValueError):
-            name, _, rest = (folder / "stat").read_text().partition(" (")[2].rpartition(") ")
-            fields = rest.split()
-            pid = int(folder.name)
-            below.setdefault(int(fields[1]), []).append(pid)
-            spent[pid] = sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        with contextlib.suppress(OSError, ValueError):
+            name, _, fields = (folder / "stat").read_text().partition(" (")[2].rpartition(") ")
             if name.startswith(_ENGINE):
-                tops.append(pid)
-    counted: set[int] = set()
-    waiting = tops
-    while waiting:
-        pid = waiting.pop()
-        if pid not in counted:
-            counted.add(pid)
-            waiting += below.get(pid, [])
-    return sum(spent[pid] for pid in counted)
+                parents[int(folder.name)] = int(fields.split()[1])
+    tops = [pid for pid, parent in parents.items() if parent not in parents]
+    return sum(map(cpu_seconds, [os.getpid(), *tops]))
 
 
 def a_container_per_test(work: Work, tests: int) -> float:

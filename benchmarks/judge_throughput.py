@@ -129,6 +129,8 @@ class Grader:
         return self.mark - before
 
     def close(self) -> None:
+        if not hasattr(self, "process"):  # another did not start
+            return
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
@@ -286,6 +288,8 @@ def ratios(graders: Sequence[Grader]) -> dict[str, dict[str, float]]:
         }
         for one in mine
     }
+    if not others:
+        return {}
     print("\nCPU time as a multiple of\n" + f"{'':<28}" + "".join(f"{other.name:>14}" for other in others))
     for name, row in found.items():
         print(f"{name:<28}" + "".join(f"{row[other.name]:>14.2f}" for other in others))

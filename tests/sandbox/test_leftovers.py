@@ -184,7 +184,9 @@ def test_warnings_are_shown_and_hidden_as_an_interpreter_does_in_every_test(benc
     assert {seen.answer.decode() for seen in bench(program, "1", "2", "3")} == {done.stdout}
 
 
-def test_a_process_that_a_solution_forks_knows_that_it_has_one_thread_and_draws_numbers_of_its_own(bench: Bench) -> None:
+def test_a_process_that_a_solution_forks_knows_that_it_has_one_thread_and_draws_numbers_of_its_own(
+    bench: Bench,
+) -> None:
     program = (
         "import os, random, threading, time\nthreading.Thread(target=time.sleep, args=(0.5,)).start()\n"
         "random.seed(1)\nwanted = random.Random(1).random()\npid = os.fork()\nif pid == 0:\n"
