@@ -36,6 +36,7 @@ wheel: $(VENV)/.installed  # built, installed into an empty environment, and ask
 
 bench: $(VENV)/.installed-dev  # figures, and no test of them
 	$(BIN)/python -m benchmarks.judge_speed
+	$(BIN)/python -m benchmarks.judge_throughput verdicts start --limit 60
 	$(BIN)/python -m benchmarks.build_memory
 
 clean:

@@ -224,7 +224,7 @@ def _in_a_fork(
         os.write(send, json.dumps(_call_all(problem, code)).encode())
         os._exit(0)
     os.close(send)
-    with open(receive, "rb") as file:
+    with os.fdopen(receive, "rb") as file:
         said = file.read()
     os.waitpid(pid, 0)
     found: Found = json.loads(said)
@@ -241,7 +241,7 @@ def _call_all(problem: dict[str, Any], code: str) -> Found:
         for given, wanted in _pairs(problem):
             try:
                 namespace: dict[str, Any] = {"__name__": "__main__"}
-                exec(compiled, namespace)
+                exec(compiled, namespace)  # noqa: S102, a floor: no judging, no walls
                 passed += namespace["solve"](given) == wanted[:-1]
             except (Exception, SystemExit):
                 continue

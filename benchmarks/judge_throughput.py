@@ -129,6 +129,8 @@ class Grader:
         return self.mark - before
 
     def close(self) -> None:
+        if not hasattr(self, "process"):  # another did not start
+            return
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
@@ -286,6 +288,8 @@ def ratios(graders: Sequence[Grader]) -> dict[str, dict[str, float]]:
         }
         for one in mine
     }
+    if not others:
+        return {}
     print("\nCPU time as a multiple of\n" + f"{'':<28}" + "".join(f"{other.name:>14}" for other in others))
     for name, row in found.items():
         print(f"{name:<28}" + "".join(f"{row[other.name]:>14.2f}" for other in others))
@@ -354,14 +358,11 @@ def humaneval(options: argparse.Namespace) -> dict[str, Any]:
         finally:
             for one in graders:
                 one.close()
-        agree = [one.found[n]["verdict"] for one in graders for n in sorted(one.found)]
         by = {one.name: [one.found[n]["verdict"] for n in range(len(items))] for one in graders}
         rows = report(graders, lambda one: items, [], truth=all(item.kind == "right" for item in items))  # noqa: B023
         differing = [n for n in range(len(items)) if len({str(verdicts[n]) for verdicts in by.values()}) > 1]
-        print(
-            f"{len(differing)} of {len(items)} are judged differently by some: {', '.join(items[n].problem for n in differing[:12])}"
-        )
-        assert agree
+        which = ", ".join(items[n].problem for n in differing[:12])
+        print(f"{len(differing)} of {len(items)} are judged differently by some: {which}")
         figures[name] = {"rows": rows, "ratios": ratios(graders), "differing": len(differing)}
     return figures
 
@@ -393,7 +394,8 @@ def _humaneval(data: Path, limit: int) -> tuple[list[dict[str, Any]], list[Item]
 def _humaneval_plus(data: Path, limit: int) -> tuple[list[dict[str, Any]], list[Item], set[str]]:
     path = data / "evalplus" / "HumanEvalPlus.jsonl.gz"
     problems = {one.id: one for one in _imported("evalplus", path)}
-    rows, items = [], []
+    rows: list[dict[str, Any]] = []
+    items: list[Item] = []
     for line in read_rows(path):
         assert isinstance(line, Row)
         cells = line.cells
@@ -403,12 +405,12 @@ def _humaneval_plus(data: Path, limit: int) -> tuple[list[dict[str, Any]], list[
         inputs = cells["base_input"] + cells["plus_input"]
         code = cells["prompt"] + cells["canonical_solution"]
         namespace: dict[str, Any] = {}
-        exec(code, namespace)
-        expected = [namespace[cells["entry_point"]](*json.loads(json.dumps(one))) for one in inputs]
+        exec(code, namespace)  # noqa: S102, the data set's own reference
+        expected = [namespace[cells["entry_point"]](*json.loads(json.dumps(one_input))) for one_input in inputs]
         given = {"inputs": inputs, "expected": expected, "entry_point": cells["entry_point"], "atol": cells["atol"]}
         rows.append({"id": one.id, "row": cells_of(one), "evalplus": {**given, "reference_s": [0.01] * len(inputs)}})
         items.append(Item(one.id, code, "right", 1.0))
-    print(f"HumanEval+: {sum(len(row['row']['tests']) for row in rows)} tests of {len(rows)} problems")
+    print(f"HumanEval+: {sum(len(problems[item.problem].tests) for item in items)} tests of {len(items)} problems")
     return rows, items, {"evalplus"}
 
 
@@ -536,6 +538,7 @@ with Judge(jobs=1, sandbox="local") as judge:
 def start(options: argparse.Namespace) -> dict[str, Any]:
     """From nothing to the first verdict, each time in a new process: importing the library, and then a Judge's start."""
     seen: list[tuple[float, float]] = []
+    cpu = sum(os.times()[2:4])
     for _ in range(2 * options.rounds + 1):
         said = subprocess.run(
             [sys.executable, "-c", _FIRST_VERDICT], stdout=subprocess.PIPE, text=True, check=True
@@ -546,8 +549,10 @@ def start(options: argparse.Namespace) -> dict[str, Any]:
     print(
         f"{len(seen)} starts, medians: {imported:.0f} ms to import the library, then {judged:.0f} ms to the first verdict"
     )
+    cpu_ms = 1000 * (sum(os.times()[2:4]) - cpu) / len(seen)
+    print(f"CPU time of all processes, with the start of Python and the end of all: {cpu_ms:.0f} ms")
     print(f"the least: {min(one for one, _ in seen):.0f} and {min(two for _, two in seen):.0f} ms")
-    return {"import_ms": imported, "first_verdict_ms": judged}
+    return {"import_ms": imported, "first_verdict_ms": judged, "cpu_ms": cpu_ms}
 
 
 def agree(options: argparse.Namespace) -> dict[str, Any]:

@@ -159,6 +159,10 @@ class Worker:
             self._checker = (source, Checker(source, lambda: self._runner("checker")))
         return self._checker[1]
 
+    def take_spare(self) -> None:
+        """Make the runner that the sandbox was found with one's own, to use it and to end it."""
+        self._runner("lean")
+
     def _runner(self, which: str) -> Runner:
         with self._lock:
             if self.ended:

@@ -28,7 +28,7 @@ from crl_data.judging.policy import Isolation, Policy
 from crl_data.sandbox import Observation
 from crl_data.types import Outcome
 
-_FIRST_WINDOW, _LARGEST_WINDOW, _FRESH_WINDOW = 2, 64, 4
+_FIRST_WINDOW, _GROWTH, _LARGEST_WINDOW, _FRESH_WINDOW = 2, 4, 64, 4
 _WITHOUT_OUTPUT = frozenset({Outcome.TIMEOUT, Outcome.MEMORY_LIMIT, Outcome.OUTPUT_LIMIT, Outcome.JUDGE_ERROR})
 _WHOLE_PROGRAM = frozenset({"load", "missing"})
 
@@ -101,32 +101,41 @@ class _Gathering:
         self.unconfirmed: list[int] = []  # passes that were not the first of their process
 
     def batch(self) -> list[Graded | None]:
-        """All tests under the six rules. Raises `_Differs`."""
+        """All tests under the six rules. Raises `_Differs`.
+
+        Where a process fails its first test, the next tests are likely to fail as well, and each would end its process: so
+        they get one each at once, until one of them passes.
+        """
         waiting = list(self.order)
         window, position, new = _FIRST_WINDOW, 0, False
-        per_test = self.policy.isolation is Isolation.PER_TEST
+        per_test = fresh = self.policy.isolation is Isolation.PER_TEST
         while waiting and not self.enough():
-            if per_test:
-                window = min(window, _FRESH_WINDOW)
-            results = self.bench.run(waiting[:window], fresh=per_test, new=new)
-            new = False
-            window = min(2 * window, _LARGEST_WINDOW)
+            if fresh:
+                window = 1 if self.timeouts else min(window, _FRESH_WINDOW)  # the next could take its whole limit too
+            results = self.bench.run(waiting[:window], fresh=fresh, new=new)
+            new, passes = False, False
+            window = min(_GROWTH * window, _LARGEST_WINDOW)
             for graded in results:
                 test = waiting.pop(0)
                 if graded.outcome is Outcome.PASSED:
                     self.believed[test] = graded
                     if position:
                         self.unconfirmed.append(test)
-                    position = position + 1 if graded.seen.lives and not per_test else 0
+                    position = position + 1 if graded.seen.lives and not fresh else 0
+                    passes = True
                     continue
-                self.fail(test, graded, first=position == 0)
+                first = position == 0
+                self.fail(test, graded, first)
                 whole = graded.seen.how in _WHOLE_PROGRAM
                 if whole:
                     waiting = self.fail_all(waiting, graded)
                 position = 0
-                if whole or not per_test or self.enough():  # rule 2: what came after it is thrown away
-                    new, window = True, 1
+                if whole or not fresh or self.enough():  # rule 2: what came after it is thrown away
+                    fresh = fresh or first
+                    new, window = True, _FRESH_WINDOW if fresh else 1
                     break
+            else:
+                fresh = per_test or (fresh and not passes)
         self.audit()
         return self.believed
 

@@ -118,11 +118,14 @@ class Judge:
         self._memory = memory
         self._closed = False
         self._workers = [Worker(self.sandbox) for _ in range(self.jobs)]
+        if isinstance(sandbox, str) and self.sandbox.spare:
+            self._workers[0].take_spare()
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
         for worker in reversed(self._workers):
             self._idle.put(worker)
         self._threads = ThreadPoolExecutor(self.jobs, thread_name_prefix="judge")
         self._prepared: OrderedDict[str, Future[Prepared]] = OrderedDict()
+        self._keys: OrderedDict[int, tuple[Problem, limits.Calibration | None, str]] = OrderedDict()
         self._calibrations: dict[str, limits.Calibration] = {}
         self._lock = threading.Lock()
         _at_exit(_close, weakref.ref(self), os.getpid())
@@ -293,7 +296,7 @@ class Judge:
 
     def _prepare(self, problem: Problem, worker: Worker, known: limits.Calibration | None) -> Prepared:
         """The prepared problem; whoever asks first prepares it, and the others wait."""
-        key = self.problem_key(problem, known)
+        key = self._key_of(problem, known)
         with self._lock:
             future = self._prepared.get(key)
             mine = future is None
@@ -369,6 +372,19 @@ class Judge:
 
     def _memory_mb(self, problem: Problem) -> float:
         return problem.memory_limit_mb or self.policy.memory_limit_mb
+
+    def _key_of(self, problem: Problem, known: limits.Calibration | None) -> str:
+        """`problem_key`, which reads all tests, once for an object that is judged on again and again."""
+        with self._lock:
+            kept = self._keys.get(id(problem))
+        if kept is not None and kept[0] is problem and kept[1] == known:
+            return kept[2]
+        key = self.problem_key(problem, known)
+        with self._lock:
+            self._keys[id(problem)] = problem, known, key
+            if len(self._keys) > _PLANS_KEPT:
+                self._keys.popitem(last=False)
+        return key
 
     def problem_key(self, problem: Problem, known: limits.Calibration | None = None) -> str:
         """A hash of all of a problem, the judge and the runtime that outcomes depend on."""

@@ -77,6 +77,8 @@ class Plan:
     def grade(self, test: int, seen: Observation, checker: Checker | None = None) -> Graded:
         """What an observation of a test is worth."""
         graded = self._grade(test, seen, checker)
+        if not graded.detail:
+            return graded
         return replace(graded, detail=one_line(graded.detail))  # some of it is the solution's own words
 
     def _grade(self, test: int, seen: Observation, checker: Checker | None) -> Graded:

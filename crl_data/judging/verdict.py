@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 from crl_data.judging.policy import LimitFrom, Policy, Timeouts
 from crl_data.types import Outcome
@@ -70,4 +71,11 @@ def settled(passed: int, undecided: int, n: int, threshold: float) -> bool | Non
 def _over(passed: int, n: int, threshold: float) -> bool:
     if threshold == 1:
         return passed == n
-    return passed > Fraction(repr(threshold)) * n
+    share = _fraction(threshold)
+    return passed * share.denominator > share.numerator * n
+
+
+@cache
+def _fraction(threshold: float) -> Fraction:
+    """The threshold as it was written down: 0.8 is four fifths."""
+    return Fraction(repr(threshold))

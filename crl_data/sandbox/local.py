@@ -6,13 +6,16 @@ It decides which walls are required for code to be judged at all; `runner.walls`
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import platform
+import py_compile
 import select
 import shutil
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +44,8 @@ _ENVIRONMENT = {
 class Sandbox:
     """A way to start runners, found to work: which backend, which walls stand, which Python runs the solutions.
 
-    `start(True)` gives a runner with the named libraries loaded, `start(False)` a lean one, which forks faster.
+    `start(True)` gives a runner with the named libraries loaded, `start(False)` a lean one, which forks faster. `spare` are
+    runners that were started to find this out, and that `start` gives out first; they end with the sandbox.
     """
 
     backend: str
@@ -50,6 +54,7 @@ class Sandbox:
     runtime: str
     libraries: tuple[str, ...]
     start: Callable[[bool], Runner] = field(repr=False)
+    spare: list[Runner] = field(repr=False, default_factory=list)
 
 
 def open_sandbox(
@@ -90,26 +95,49 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
         raise SandboxUnavailable(
             f"--sandbox {backend} needs Linux, and this is {platform.system()}: start a Docker engine and use --sandbox docker"
         )
-    runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages()})
-    runner.close()
+    _compile_runner()
+    runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages(), "lean": True})
     walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
     if backend == "local":
         gone = [name for name in REQUIRED_WALLS if name not in walls]
         if gone:
+            runner.close()
             reasons = "; ".join(f"{name}: {missing.get(name, 'not raised')}" for name in gone)
             raise SandboxUnavailable(f"this machine does not offer the walls that code is judged behind ({reasons})")
 
-    def start(with_libraries: bool) -> Runner:
-        return start_runner(backend, {"found": found if with_libraries else {**found, "preload": []}})
+    spare = [runner]  # the first lean runner that is asked for
 
-    return Sandbox(
+    def start(with_libraries: bool) -> Runner:
+        if not with_libraries:
+            with contextlib.suppress(IndexError):
+                return spare.pop()
+        return start_runner(backend, {"found": found, "lean": not with_libraries})
+
+    sandbox = Sandbox(
         backend=backend,
         walls=walls,
         missing=missing,
         runtime=runtime_of(runner.ready["runtime"]),
         libraries=libraries,
         start=start,
+        spare=spare,
     )
+    weakref.finalize(sandbox, _close_all, spare)
+    return sandbox
+
+
+def _compile_runner() -> None:
+    """Have the runner's modules compiled once, where their folder may be written to: a runner itself writes nothing."""
+    for path in _RUNNER.glob("*.py"):
+        cached = Path(importlib.util.cache_from_source(str(path)))
+        with contextlib.suppress(OSError):
+            if not cached.exists() or cached.stat().st_mtime < path.stat().st_mtime:
+                py_compile.compile(str(path), str(cached))
+
+
+def _close_all(runners: list[Runner]) -> None:
+    while runners:
+        runners.pop().close()
 
 
 def installed_packages() -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from crl_data.judging import Isolation, Judge, Policy
-from crl_data.sandbox import Limits, Runner
+from crl_data.sandbox import Limits, Runner, open_sandbox
 from tests.conftest import RIGHT_SUM, SUM, Bench, code, function_problem
 
 CTYPES = "import ctypes\nl = ctypes.CDLL(None, use_errno=True)\n"
@@ -171,3 +171,37 @@ def test_a_runner_that_was_shut_from_inside_serves_on(sandbox_runner: Runner) ->
     )
     assert seen.how in ("protocol", "timeout")
     assert bench.out("print(1)") == "1\n"
+
+
+def test_warnings_are_shown_and_hidden_as_an_interpreter_does_in_every_test(bench: Bench) -> None:
+    """Once filters were put back to none at all: a file left open was then told of, at the price of a hundred tests."""
+    program = (
+        "import warnings\nprint(*(rule[0] + rule[2].__name__ for rule in warnings.filters))\n"
+        "warnings.simplefilter('error')\nwarnings.filters.append(None)\n"
+    )
+    plain = "import warnings\nprint(*(rule[0] + rule[2].__name__ for rule in warnings.filters))\n"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", plain], capture_output=True, text=True, check=True)
+    assert {seen.answer.decode() for seen in bench(program, "1", "2", "3")} == {done.stdout}
+
+
+def test_a_process_that_a_solution_forks_knows_that_it_has_one_thread_and_draws_numbers_of_its_own(
+    bench: Bench,
+) -> None:
+    program = (
+        "import os, random, threading, time\nthreading.Thread(target=time.sleep, args=(0.5,)).start()\n"
+        "random.seed(1)\nwanted = random.Random(1).random()\npid = os.fork()\nif pid == 0:\n"
+        "    print(threading.active_count(), random.random() == wanted, flush=True)\n    os._exit(0)\n"
+        "os.waitpid(pid, 0)\nprint(threading.active_count(), random.random() == wanted)\n"
+    )
+    assert bench.out(program) == "1 False\n2 True\n"
+
+
+def test_the_runner_that_a_sandbox_was_found_with_is_the_first_that_judges() -> None:
+    sandbox = open_sandbox("local", ())
+    (spare,) = sandbox.spare
+    with Judge(jobs=1, sandbox=sandbox) as judge:
+        assert judge.judge(SUM, code(RIGHT_SUM)).verdict is True
+        assert spare.sessions
+        assert not sandbox.spare
+    with Judge(jobs=1, sandbox="local", policy=Policy(libraries=())) as judge:
+        assert not judge.sandbox.spare  # its worker has it, and ends it

@@ -2,8 +2,8 @@
 
 The first frame on standard input is its configuration: {"sandbox": "local" | "none", "scratch_mb", "box": folder (none
 only)}, and either "libraries" and "site", names to look for and folders to look in (else where this Python's packages
-are), or "found", what another runner has found of them. Its first answer on standard output is {"ready": {...}},
-{"missing_library": name} or {"fault": text}.
+are), or "found", what another runner has found of them; with "lean" they are there, and not loaded. Its first answer on
+standard output is {"ready": {...}}, {"missing_library": name} or {"fault": text}.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def _launch(config: dict[str, Any]) -> None:
         else:
             raised.missing["memory"] = why
         site, for_tests = view.SITE, view.TESTER_SITE
-    _serve(raised, memory, site, for_tests, found)
+    _serve(raised, memory, site, for_tests, found, [] if config.get("lean") else found["preload"])
 
 
 def _preload() -> None:
@@ -136,13 +136,18 @@ def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
 
 
 def _serve(
-    raised: walls.Walls, memory: group.MemoryGroup | None, site: str, for_tests: str, found: dict[str, Any]
+    raised: walls.Walls,
+    memory: group.MemoryGroup | None,
+    site: str,
+    for_tests: str,
+    found: dict[str, Any],
+    preload: list[str],
 ) -> None:
     _preload()
     search_path = [os.path.join(raised.box, "work"), *(path for path in sys.path if os.path.isdir(path)), site]
     of_solutions, of_testers = make_channels()
-    zygote = _forked(of_solutions, run_zygote, raised, search_path, found["preload"], memory)
-    tester = _forked(of_testers, run_tester_zygote, raised, [*search_path[1:], for_tests], found["preload"], memory)
+    zygote = _forked(of_solutions, run_zygote, raised, search_path, preload, memory)
+    tester = _forked(of_testers, run_tester_zygote, raised, [*search_path[1:], for_tests], preload, memory)
     supervisor = Supervisor(of_solutions, raised, zygote, memory, Bench(of_testers, tester))
     answer = supervisor.of_zygote()
     if answer != READY:
