@@ -121,7 +121,7 @@ def _start(client: Any, image: str, config: dict[str, Any]) -> Runner:
         ) from None
     if "ready" not in answer:
         process.end()
-        raise SandboxUnavailable(refusal(answer))
+        raise refusal(answer)
     return Runner(process.read_fd, process.write_fd, process, answer["ready"])
 
 

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crl_data.errors import InputError, SandboxUnavailable
+from crl_data.errors import InputError, LibraryMissing, SandboxUnavailable
 from crl_data.sandbox.client import Runner
 from crl_data.sandbox.runner import wire
 
 REQUIRED_WALLS = ("files", "network", "processes", "user", "cell", "seccomp", "limits")
 SCRATCH_MB = 64
 BACKENDS = ("auto", "local", "docker", "none")
+ALLOW_WEAK = "--sandbox local --allow-weak judges behind those that stand, and every judgement then says so"
 
 _PATIENCE_S = 60.0
 _RUNNER = Path(__file__).parent / "runner"
@@ -36,6 +37,7 @@ class Sandbox:
     """A way to start runners, found to work: which backend, which walls stand, which Python runs the solutions.
 
     `start(True)` gives a runner with the named libraries loaded, `start(False)` a lean one, which forks faster.
+    missing: the walls that do not stand, and why. lacking: those of them that are required; empty unless it was allowed.
     """
 
     backend: str
@@ -43,27 +45,46 @@ class Sandbox:
     missing: dict[str, str]
     runtime: str
     libraries: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
     start: Callable[[bool], Runner] = field(repr=False)
 
 
-def open_sandbox(backend: str = "auto", libraries: tuple[str, ...] = ("numpy",)) -> Sandbox:
+def open_sandbox(
+    backend: str = "auto", libraries: tuple[str, ...] = ("numpy",), *, allow_weak: bool = False
+) -> Sandbox:
     """Find the sandbox to judge in, by starting one runner of each kind and looking at what stands.
 
-    `auto` is `local` where every required wall stands, else `docker` where an engine answers, else an error.
+    `auto` is `local` where every required wall stands, else `docker` where an engine answers, else an error. With
+    `allow_weak` it is at last a `local` without some required walls; `Sandbox.lacking` says which.
     Raises `SandboxUnavailable`, with one line that says what is missing and what to do.
     """
     if backend not in BACKENDS:
         raise InputError(f"--sandbox: expected one of {', '.join(BACKENDS)}, got {backend!r}")
-    if backend in ("auto", "local"):
-        try:
-            return _probed("local", libraries)
-        except SandboxUnavailable as error:
-            if backend == "local" or "library" in str(error):
-                raise
-            return _docker(libraries, str(error))
+    if allow_weak and backend not in ("auto", "local"):
+        raise InputError(f"--allow-weak: expected --sandbox local or auto beside it, got --sandbox {backend}")
     if backend == "docker":
         return _docker(libraries, "")
-    return _probed("none", libraries)
+    if backend == "none":
+        return _probed("none", libraries)
+    try:
+        return _probed("local", libraries)
+    except LibraryMissing:
+        raise
+    except SandboxUnavailable as error:
+        if backend == "auto":
+            try:
+                return _docker(libraries, str(error))
+            except SandboxUnavailable:
+                if not allow_weak:
+                    raise
+        elif not allow_weak:
+            raise SandboxUnavailable(f"{error}; {ALLOW_WEAK}") from None
+    return open_weak(libraries)
+
+
+def open_weak(libraries: tuple[str, ...]) -> Sandbox:
+    """The local sandbox as it stands without namespaces, whether or not this machine offers them."""
+    return _probed("weak", libraries)
 
 
 def _docker(libraries: tuple[str, ...], why: str) -> Sandbox:
@@ -80,23 +101,27 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
     runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages()})
     runner.close()
     walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
-    if backend == "local":
-        gone = [name for name in REQUIRED_WALLS if name not in walls]
-        if gone:
-            reasons = "; ".join(f"{name}: {missing.get(name, 'not raised')}" for name in gone)
-            raise SandboxUnavailable(f"this machine does not offer the walls that code is judged behind ({reasons})")
+    lacking = tuple(name for name in REQUIRED_WALLS if name not in walls)
+    if backend == "local" and lacking:
+        raise SandboxUnavailable(f"this machine does not offer the walls that code is judged behind ({told(lacking, missing)})")
 
     def start(with_libraries: bool) -> Runner:
         return start_runner(backend, {"found": found if with_libraries else {**found, "preload": []}})
 
     return Sandbox(
-        backend=backend,
+        backend="local" if backend == "weak" else backend,
         walls=walls,
         missing=missing,
         runtime=runtime_of(runner.ready["runtime"]),
         libraries=libraries,
+        lacking=lacking if backend == "weak" else (),
         start=start,
     )
+
+
+def told(names: tuple[str, ...], missing: dict[str, str]) -> str:
+    """Walls that do not stand, each with its reason, as part of a line."""
+    return "; ".join(f"{name}: {missing.get(name, 'not raised')}" for name in names)
 
 
 def installed_packages() -> list[str]:
@@ -112,7 +137,7 @@ def runtime_of(told: dict[str, Any]) -> str:
 
 def start_runner(backend: str, config: dict[str, Any]) -> Runner:
     """Start one runner and wait until it serves. Raises `SandboxUnavailable` where it cannot."""
-    box = tempfile.mkdtemp(prefix="crl-box-") if backend == "none" else None
+    box = tempfile.mkdtemp(prefix="crl-box-") if backend in ("none", "weak") else None
     config = {**config, "sandbox": backend, "scratch_mb": SCRATCH_MB, "box": box}
     process = _Process([getattr(sys, "_base_executable", sys.executable), "-S", "-s", "-P", str(_RUNNER)], box)
     with contextlib.suppress(wire.Closed):  # why it ended so soon, it says itself
@@ -131,19 +156,19 @@ def start_runner(backend: str, config: dict[str, Any]) -> Runner:
         raise SandboxUnavailable(f"the sandbox's runner did not start: {process.end() or 'no reason given'}") from None
     if "ready" not in answer:
         process.end()
-        raise SandboxUnavailable(refusal(answer))
+        raise refusal(answer)
     return Runner(process.read_fd, process.write_fd, process, answer["ready"])
 
 
-def refusal(answer: dict[str, Any]) -> str:
-    """Why a runner does not start, as one line."""
+def refusal(answer: dict[str, Any]) -> SandboxUnavailable:
+    """Why a runner does not start."""
     if "missing_library" in answer:
         name = answer["missing_library"]
-        return (
+        return LibraryMissing(
             f"judge.libraries names {name!r}, a library that the Python which judges does not have: "
             f"pip install {name}, or leave it out"
         )
-    return f"this machine does not let a sandbox be made: {answer.get('fault')}"
+    return SandboxUnavailable(f"this machine does not let a sandbox be made: {answer.get('fault')}")
 
 
 class _Process:

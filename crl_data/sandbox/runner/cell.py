@@ -197,7 +197,7 @@ def _run_cell(channels: Channels, raised: walls.Walls, user: int, group_id: int,
         control.send(REFUSED + child.describe(error).encode("utf-8", "replace")[: child.NOTE_BYTES])
         os._exit(0)
     control.send(READY)
-    _Cell(channels, program, limits, alone=not raised.none).serve()
+    _Cell(channels, program, limits, raised).serve()
 
 
 def _read_order() -> tuple[dict[str, Any], bytes]:
@@ -221,11 +221,11 @@ def _compile(order: dict[str, Any], code: bytes, box: str, search_path: list[str
 
 
 class _Cell:
-    def __init__(self, channels: Channels, program: child.Program, limits: walls.Limits, alone: bool) -> None:
+    def __init__(self, channels: Channels, program: child.Program, limits: walls.Limits, raised: walls.Walls) -> None:
         self.channels = channels
         self.program = program
         self.open_files = walls.at_most(resource.RLIMIT_NOFILE, limits.files)
-        self.alone = alone  # process 1 of a namespace of its own: whatever else is there is the solution's
+        self.raised = raised
         self.control = channels.cell[1]
         self.pid = 0
         self.pidfd = -1
@@ -264,12 +264,13 @@ class _Cell:
             try:
                 for made, number in zip(self.ends, NUMBERS, strict=True):
                     os.dup2(made, number, inheritable=False)
+                walls.raise_child(self.raised)
                 os.closerange(3, _LOW_FDS)  # nothing of ours is left but what `NUMBERS` says
                 os.close(CODE_FD)
                 resource.setrlimit(resource.RLIMIT_NOFILE, self.open_files)
                 kernel.become_reaper()  # what a solution leaves behind comes to the child, and shows
                 _signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
-                if not self.alone:
+                if not self.raised.apart:
                     os.setsid()
                 child.serve(self.program, self.channels.child)
             finally:
@@ -289,32 +290,30 @@ class _Cell:
 
     def finish(self, poll: select.poll) -> tuple[int, float, float, int]:
         """End whatever is left of the solution: the child and all that it started."""
-        if self.alone:
+        if self.raised.ends_all:
             try:
                 os.kill(-1, signal.SIGKILL)  # all but ourselves
             except ProcessLookupError:
                 pass
-            ended = self.reap(poll)
-        else:
-            if self.pid:
-                os.kill(self.pid, signal.SIGKILL)
-            ended = self.reap(poll)
-            for pid in _children():
+        elif self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+        ended = self.reap(poll)
+        end_children(-1 if self.raised.ends_all else self.raised.children_fd)
+        return ended
+
+
+def end_children(children_fd: int) -> None:
+    """End all that is left below this process, which is the reaper of it, and wait for it.
+
+    children_fd: the file of /proc that lists our children, who are then signalled one by one, and so what comes to us
+    when its parent is dead; -1: all have been signalled at once.
+    """
+    while True:
+        if children_fd >= 0:
+            for pid in map(int, os.pread(children_fd, 1 << 20, 0).split()):
                 os.kill(pid, signal.SIGKILL)
-        while True:
-            try:
-                os.waitpid(-1, 0)
-            except ChildProcessError:
-                return ended
-            if not self.alone:
-                for pid in _children():
-                    os.kill(pid, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
 
-
-def _children() -> list[int]:
-    me = os.getpid()
-    try:
-        with open(f"/proc/{me}/task/{me}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []

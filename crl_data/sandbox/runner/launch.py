@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from . import group, kernel, view, walls, wire
-from .cell import READY, make_channels, run_zygote
+from .cell import READY, end_children, make_channels, run_zygote
 from .supervisor import Supervisor
 
 # What nearly every program imports; anything more makes every fork dearer.
@@ -52,27 +52,30 @@ def _launch(config: dict[str, Any]) -> None:
     paths = found["paths"]
     os.environ.clear()
     os.environ.update(_ENVIRONMENT | _ONE_THREAD)
-    if config["sandbox"] == "none":
+    if config["sandbox"] == "local":
+        memory, why = _memory_group()
+        walls.enter_namespaces()
+        _go_on_as_child(memory)
+        raised = walls.raise_shared(paths, config["scratch_mb"])
+        site = view.SITE
+    else:
         site = os.path.join(config["box"], "site")
         os.makedirs(site)
         for path in paths:
             os.symlink(path, os.path.join(site, os.path.basename(path)))
         os.environ.update(HOME=config["box"], TMPDIR=os.path.join(config["box"], "tmp"))
-        raised, memory = walls.raise_none(config["box"]), None
-    else:
-        memory, why = _memory_group()
-        walls.enter_namespaces()
-        pid = os.fork()
-        if pid:
-            _wait(pid, memory)
-        if memory is not None:
-            memory.enter()
-        raised = walls.raise_shared(paths, config["scratch_mb"])
-        if memory is not None:
-            raised.standing.append("memory")
+        if config["sandbox"] == "weak":
+            memory, why = _memory_group()
+            kernel.become_reaper()
+            _go_on_as_child(memory)
+            raised = walls.raise_weak(config["box"], paths)
         else:
-            raised.missing["memory"] = why
-        site = view.SITE
+            memory, why = None, "--sandbox none"
+            raised = walls.raise_none(config["box"])
+    if memory is not None:
+        raised.standing.append("memory")
+    else:
+        raised.missing["memory"] = why
     _serve(raised, memory, site, found)
 
 
@@ -114,12 +117,25 @@ def _memory_group() -> tuple[group.MemoryGroup | None, str]:
         return None, f"no control group can be made: {error}"
 
 
+def _go_on_as_child(memory: group.MemoryGroup | None) -> None:
+    """Fork the process that becomes the supervisor, in the control group; this one only waits for its end."""
+    pid = os.fork()
+    if pid:
+        _wait(pid, memory)
+    if memory is not None:
+        memory.enter()
+
+
 def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
-    """The first process: wait for process 1 of the namespace, tidy up, end as it did. Never returns."""
+    """The first process: wait for the supervisor, tidy up, end as it did. Never returns."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # the judge's end is ours, whatever the supervisor is doing then
     os.close(0)
     os.close(1)
     _, status = os.waitpid(pid, 0)
+    try:
+        end_children(walls.open_children())  # where the supervisor was process 1 of a namespace there are none
+    except OSError:
+        pass
     if memory is not None:
         try:
             memory.remove()

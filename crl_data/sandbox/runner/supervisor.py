@@ -99,7 +99,7 @@ class Supervisor:
         self.as_files = True  # a program that reads and prints: its input and its answer are files
         self.tells_waiting = self.has("self/schedstat")
         self.parts = {
-            path: os.stat(path).st_size if not walls.none else -1
+            path: os.stat(path).st_size if walls.apart else -1
             for path in (os.path.join(walls.box, name) for name in PARTS)
         }
         self.box_size = os.stat(walls.box).st_size + 20  # a tmpfs counts 20 for an entry: the solution's file
@@ -198,7 +198,7 @@ class Supervisor:
         """End the cell and all in it; its wait status."""
         if not self.cell_pid:
             return 0
-        if self.walls.none:  # no namespace whose end would be the end of all in it
+        if not self.walls.apart:  # no namespace whose end would be the end of all in it
             self.finish()
         self.child = None
         self.release()
@@ -493,7 +493,7 @@ class Supervisor:
         """
         box = os.stat(self.walls.box)
         _put_back(self.walls.box, box)
-        if box.st_size > self.box_size and not self.walls.none:  # only where no Landlock stands
+        if box.st_size > self.box_size and self.walls.apart:  # only where no Landlock stands
             raise Fault("something was left in the box")
         for path, empty in self.parts.items():
             try:
