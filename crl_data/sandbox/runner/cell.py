@@ -102,6 +102,7 @@ def run_zygote(
     for fd in (0, 1, 2):
         os.dup2(child.NULL_FD, fd)
     user, group_id = os.geteuid(), os.getegid()
+    walls.enter_scope(raised)
     control = channels.zygote[1]
     control.send(READY)
     cell = 0
@@ -116,6 +117,7 @@ def run_zygote(
         elif message == WAIT_CELL:
             control.send(struct.pack("<i", os.waitpid(cell, 0)[1]))
         else:
+            walls.end_all(raised)
             os._exit(0)
 
 
@@ -291,10 +293,7 @@ class _Cell:
     def finish(self, poll: select.poll) -> tuple[int, float, float, int]:
         """End whatever is left of the solution: the child and all that it started."""
         if self.raised.ends_all:
-            try:
-                os.kill(-1, signal.SIGKILL)  # all but ourselves
-            except ProcessLookupError:
-                pass
+            walls.end_all(self.raised)
         elif self.pid:
             os.kill(self.pid, signal.SIGKILL)
         ended = self.reap(poll)

@@ -66,9 +66,10 @@ def _launch(config: dict[str, Any]) -> None:
         os.environ.update(HOME=config["box"], TMPDIR=os.path.join(config["box"], "tmp"))
         if config["sandbox"] == "weak":
             memory, why = _memory_group()
+            user = walls.own_user(config["box"], paths)
             kernel.become_reaper()
-            _go_on_as_child(memory)
-            raised = walls.raise_weak(config["box"], paths)
+            _go_on_as_child(memory, user)
+            raised = walls.raise_weak(config["box"], paths, config["scratch_mb"], user)
         else:
             memory, why = None, "--sandbox none"
             raised = walls.raise_none(config["box"])
@@ -117,21 +118,23 @@ def _memory_group() -> tuple[group.MemoryGroup | None, str]:
         return None, f"no control group can be made: {error}"
 
 
-def _go_on_as_child(memory: group.MemoryGroup | None) -> None:
+def _go_on_as_child(memory: group.MemoryGroup | None, user: int = 0) -> None:
     """Fork the process that becomes the supervisor, in the control group; this one only waits for its end."""
     pid = os.fork()
     if pid:
-        _wait(pid, memory)
+        _wait(pid, memory, user)
     if memory is not None:
         memory.enter()
 
 
-def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
+def _wait(pid: int, memory: group.MemoryGroup | None, user: int) -> None:
     """The first process: wait for the supervisor, tidy up, end as it did. Never returns."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # the judge's end is ours, whatever the supervisor is doing then
     os.close(0)
     os.close(1)
     _, status = os.waitpid(pid, 0)
+    if user:
+        walls.end_user(user)
     try:
         end_children(walls.open_children())  # where the supervisor was process 1 of a namespace there are none
     except OSError:

@@ -26,6 +26,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,7 @@ from typing import NamedTuple
 from . import kernel, view
 
 NOBODY = 65534
+SHARED_MEMORY = "/dev/shm"  # where the C library has semaphores: `multiprocessing` needs them
 SHARED = ("files", "network", "ipc", "host", "processes", "user", "memory")
 OWN = ("cell", "landlock", "seccomp", "limits")
 
@@ -52,6 +54,8 @@ class Walls:
         self.seccomp_program: kernel.Filter | None = None
         self.scope = -1  # rules of Landlock that keep signals inside, where nothing else does
         self.other_tasks: int | None = 0  # which the kernel counts as the solution's; None: it does not count at all
+        self.scratch_bytes = 0  # how much may be written to the scratch folder, where the kernel does not see to it
+        self.shared = ""  # a folder of this machine in which the solution's user may leave files
         self.children_fd = -1  # in a cell that is not apart: the list of its children
         self.ends_all = False  # in a cell: signalling all processes reaches those of the solution, and no other
 
@@ -109,13 +113,12 @@ def raise_none(box: str) -> Walls:
     return walls
 
 
-def raise_weak(box: str, libraries: list[str]) -> Walls:
-    """The walls that stand without namespaces. Root becomes a user that nobody else is.
+def raise_weak(box: str, libraries: list[str], scratch_mb: int, user: int) -> Walls:
+    """The walls that stand without namespaces. Root becomes `user`, which nobody else is; 0: it is not root.
 
-    Raises `OSError` where a step is refused, or that user could not read what it must.
+    Raises `OSError` where a step is refused.
     """
     why = "this machine lets no namespaces be made"
-    user = own_user([os.__file__, sys.executable, os.path.dirname(box), *libraries]) if os.geteuid() == 0 else 0
     view.make_box(box, user, user)
     if user:
         os.setgroups([])
@@ -127,16 +130,20 @@ def raise_weak(box: str, libraries: list[str]) -> Walls:
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # closes the memory of the runner to others of this user
     walls = Walls(box, os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), apart=False)
     walls.missing |= {
-        "files": f"{why}: names, sizes and times of files can be seen, and the scratch folder has no limit",
+        "files": f"{why}: names, sizes and times of files can be seen",
         "host": f"{why}: its name can be seen",
         "processes": f"{why}: that a process is there can be seen",
         "cell": f"{why}",
     }
+    walls.scratch_bytes = scratch_mb << 20
     if user:
         walls.standing.append("user")
         walls.other_tasks = 1  # of the runner; a cell counts itself
+        walls.shared = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else ""
     else:
-        walls.missing["user"] = "a solution runs as the user that judges: modes and owners of files keep nothing out"
+        walls.missing["user"] = (
+            "a solution runs as the user that judges, and cannot use the locks, queues and pools of multiprocessing"
+        )
         walls.other_tasks = _tasks_of(os.getuid()) + _HEADROOM
     if kernel.number("seccomp") is not None:
         walls.standing += ["network", "ipc", "seccomp"]
@@ -153,11 +160,14 @@ def raise_weak(box: str, libraries: list[str]) -> Walls:
     return walls
 
 
-def own_user(must_read: list[str]) -> int:
-    """The number of a user that nobody is, for root to become. Raises `OSError` where it could not read what it must.
+def own_user(box: str, libraries: list[str]) -> int:
+    """The number of a user that nobody is, for root to become; 0 for anyone else.
 
-    As root a solution would own too much, and the kernel does not limit how many processes root has.
+    As root a solution would own too much, and the kernel does not limit how many processes root has. Raises `OSError`
+    where such a user could not read Python, the libraries or the scratch folder.
     """
+    if os.geteuid() != 0:
+        return 0
     with open("/proc/self/uid_map") as file:
         first, _, count = max((tuple(map(int, line.split())) for line in file), key=lambda span: span[2])
     low, high = (1 << 30, 1 << 31) if count > 1 << 31 else (first + count // 2, first + count)
@@ -166,7 +176,7 @@ def own_user(must_read: list[str]) -> int:
         pass
     os.seteuid(user)
     try:
-        for path in must_read:
+        for path in (os.__file__, sys.executable, os.path.dirname(box), *libraries):
             os.close(os.open(path, os.O_RDONLY))
     except PermissionError as error:
         raise OSError(13, "a folder above it lets only root in, and as root nothing is judged", error.filename) from None
@@ -212,6 +222,8 @@ def _prepare_landlock(walls: Walls, readable: list[str], listable: list[str]) ->
     writable = [os.path.join(walls.box, name) for name in view.PARTS] + ["/dev/null", "/dev/full", "/dev/zero"]
     if walls.apart and os.path.isdir("/proc/self"):
         writable.append("/proc")
+    if walls.shared:
+        writable.append(walls.shared)
     try:
         walls.landlock_rules = kernel.landlock_ruleset(readable, writable, listable)
         walls.standing.append("landlock")
@@ -260,7 +272,38 @@ def raise_own(walls: Walls, limits: Limits, user: int, group: int) -> None:
     kernel.drop_capabilities()
     if walls.seccomp_program is not None:
         kernel.seccomp_install(walls.seccomp_program)
-    walls.ends_all = walls.apart or (walls.scope >= 0 and not _reaches(os.getppid()))
+    walls.ends_all = walls.apart or (walls.landlock_rules >= 0 and walls.scope >= 0 and not _reaches(os.getppid()))
+
+
+def enter_scope(walls: Walls) -> None:
+    """In the zygote, where no process namespace ends all that it forks: keep its signals to that.
+
+    `ends_all` then says that it can end all of it at once, however much there is and whoever its parent is by then.
+    """
+    if walls.scope >= 0:
+        kernel.landlock_restrict(walls.scope)
+        walls.ends_all = not _reaches(os.getppid())
+
+
+def end_all(walls: Walls) -> None:
+    """End whatever is left of the solution but ourselves, where that is known to reach nothing else."""
+    if walls.ends_all:
+        try:
+            os.kill(-1, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+
+def end_user(user: int) -> None:
+    """As root: end all processes of a user that is a runner's own."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setresuid(user, user, user)  # gives up the right to signal anyone else
+            os.kill(-1, signal.SIGKILL)
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
 
 
 def raise_child(walls: Walls) -> None:
