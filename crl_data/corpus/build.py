@@ -35,7 +35,7 @@ from crl_data.judging.reference import Reference
 from crl_data.prompts import load_template
 from crl_data.report import write_report
 from crl_data.rows import cells_of, write_parquet
-from crl_data.sandbox import Sandbox, open_sandbox
+from crl_data.sandbox import Sandbox
 
 _PROBLEMS = Struct((*PROBLEM.columns, Column("set_aside", Scalar(str))))
 _NO_RECORDS = "no problem is left to make a record of"
@@ -119,7 +119,7 @@ class _Run:
         self.critique = load_template("critique", recipe.prompts.critique, path.parent)
 
     def build(self, directory: Directory, store_path: Path) -> Built:
-        sandbox = open_sandbox(self.recipe.judge.sandbox, self.recipe.judge.libraries)
+        sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
             self.gather(stage, store, sandbox)
             with Judge(
@@ -130,7 +130,7 @@ class _Run:
             return Built(directory=directory.path, manifest=manifest, judged=store.kept, remembered=store.hits)
 
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
-        sandbox = open_sandbox(self.recipe.judge.sandbox, self.recipe.judge.libraries)
+        sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(folder / "stage.sqlite") as stage:
             self.gather(stage, store, sandbox)
             with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy()) as judge:

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crl_data.errors import InputError, LibraryMissing, SandboxUnavailable
+from crl_data.errors import InputError, LibraryMissing, RunnerDied, SandboxUnavailable
+from crl_data.sandbox import checks
 from crl_data.sandbox.client import Runner
 from crl_data.sandbox.runner import wire
 
@@ -47,6 +48,19 @@ class Sandbox:
     libraries: tuple[str, ...]
     lacking: tuple[str, ...] = ()
     start: Callable[[bool], Runner] = field(repr=False)
+
+    @property
+    def tamper_proof(self) -> bool:
+        """Whether nothing within reach of a solution could change a verdict: no expectation can be read, nobody be asked
+        or signalled. Of the walls that may be lacking, those without namespaces do the same, but for names."""
+        return self.backend != "none" and (not self.lacking or {"landlock", "seccomp", "network"} <= set(self.walls))
+
+    @property
+    def note(self) -> str:
+        """What every judgement says of walls that are not there; empty where none is lacking."""
+        if self.backend == "none":
+            return "judged without walls"
+        return f"judged without the walls {', '.join(self.lacking)}" if self.lacking else ""
 
 
 def open_sandbox(
@@ -99,11 +113,15 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
             f"--sandbox {backend} needs Linux, and this is {platform.system()}: start a Docker engine and use --sandbox docker"
         )
     runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages()})
+    broken = _broken(runner) if backend != "none" else {}
     runner.close()
     walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
+    walls, missing = tuple(name for name in walls if name not in broken), missing | broken
     lacking = tuple(name for name in REQUIRED_WALLS if name not in walls)
     if backend == "local" and lacking:
-        raise SandboxUnavailable(f"this machine does not offer the walls that code is judged behind ({told(lacking, missing)})")
+        raise SandboxUnavailable(
+            f"this machine does not offer the walls that code is judged behind ({told(lacking, missing)})"
+        )
 
     def start(with_libraries: bool) -> Runner:
         return start_runner(backend, {"found": found if with_libraries else {**found, "preload": []}})
@@ -117,6 +135,15 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
         lacking=lacking if backend == "weak" else (),
         start=start,
     )
+
+
+def _broken(runner: Runner) -> dict[str, str]:
+    """The walls that a runner says stand, and that do not hold when they are tried."""
+    try:
+        return {name: f"it is up, and a program {did}" for name, did in checks.quick(runner).items()}
+    except RunnerDied as error:
+        runner.close()
+        raise SandboxUnavailable(f"this machine does not let a sandbox be made: {error}") from None
 
 
 def told(names: tuple[str, ...], missing: dict[str, str]) -> str:

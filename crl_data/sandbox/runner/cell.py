@@ -315,4 +315,3 @@ def end_children(children_fd: int) -> None:
             os.waitpid(-1, 0)
         except ChildProcessError:
             return
-

@@ -322,9 +322,7 @@ def landlock_scope() -> int:
 
     Raises `OSError` before version 6 of Landlock.
     """
-    return _syscall(
-        "landlock_create_ruleset", struct.pack("<QQQ", 0, 0, 0b10), ctypes.c_size_t(24), ctypes.c_uint(0)
-    )
+    return _syscall("landlock_create_ruleset", struct.pack("<QQQ", 0, 0, 0b10), ctypes.c_size_t(24), ctypes.c_uint(0))
 
 
 def landlock_restrict(ruleset: int) -> None:

@@ -179,7 +179,9 @@ def own_user(box: str, libraries: list[str]) -> int:
         for path in (os.__file__, sys.executable, os.path.dirname(box), *libraries):
             os.close(os.open(path, os.O_RDONLY))
     except PermissionError as error:
-        raise OSError(13, "a folder above it lets only root in, and as root nothing is judged", error.filename) from None
+        raise OSError(
+            13, "a folder above it lets only root in, and as root nothing is judged", error.filename
+        ) from None
     finally:
         os.seteuid(0)
     return user
