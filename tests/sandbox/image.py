@@ -57,7 +57,7 @@ def make_root_file_system(target: Path) -> None:
             add(path, str(library / "site-packages" / path.name))
         for name in ("tmp", "proc", "sys", "dev", "run", "etc"):
             folder = tarfile.TarInfo(name)
-            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
             tar.addfile(folder)
         link = tarfile.TarInfo("usr/bin/python3")
         link.type, link.linkname = tarfile.SYMTYPE, str(python)
