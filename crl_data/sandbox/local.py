@@ -85,14 +85,14 @@ def open_sandbox(
     except LibraryMissing:
         raise
     except SandboxUnavailable as error:
-        if backend == "auto":
-            try:
-                return _docker(libraries, str(error))
-            except SandboxUnavailable:
-                if not allow_weak:
-                    raise
-        elif not allow_weak:
-            raise SandboxUnavailable(f"{error}; {ALLOW_WEAK}") from None
+        why = error
+    if backend == "auto":
+        try:
+            return _docker(libraries, str(why))
+        except SandboxUnavailable as error:
+            why = error
+    if not allow_weak:
+        raise SandboxUnavailable(f"{why}; {ALLOW_WEAK}" if platform.system() == "Linux" else str(why)) from None
     return open_weak(libraries)
 
 

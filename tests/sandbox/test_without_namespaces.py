@@ -24,13 +24,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def on_that_machine(request: pytest.FixtureRequest, python_for_all: str, tmp_path: Path) -> Run:
     """Run this project's Python there, in a folder that it may write to."""
     packages = str(Path(numpy.__file__).parent.parent)
-    command = [python_for_all, "-m", "tests.sandbox.no_namespaces", python_for_all]
+    become: list[str] = []
     if request.param == "user":
         if os.geteuid() != 0 or shutil.which("setpriv") is None:
             pytest.skip("becoming another user takes root and setpriv")
         if not (_open_to_all(ROOT) and _open_to_all(Path(packages))):
             pytest.skip(f"another user cannot read {ROOT} or {packages}")
-        command = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", *command]
+        become = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
     elif os.geteuid() != 0:
         pytest.skip("not root")
     folder = Path("/tmp") / f"crl-test-{os.getpid()}-{request.param}"  # pytest's own is closed to others
@@ -38,12 +38,12 @@ def on_that_machine(request: pytest.FixtureRequest, python_for_all: str, tmp_pat
     folder.chmod(0o777)
     request.addfinalizer(lambda: shutil.rmtree(folder))
 
-    def run(*arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, refused: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{packages}", "HOME": str(folder)}
         environment |= {"DOCKER_HOST": f"unix://{folder}/nothing", "PYTHONDONTWRITEBYTECODE": "1"}
-        return subprocess.run(
-            [*command, *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout
-        )
+        wrapper = [python_for_all, "-m", "tests.sandbox.no_namespaces"] if refused else []
+        command = [*become, *wrapper, python_for_all, *arguments]
+        return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
     run.folder = folder  # type: ignore[attr-defined]
     return run
@@ -90,6 +90,13 @@ def test_the_doctor_says_so_and_fails(on_that_machine: Run) -> None:
         "see other processes",
         "see the name of this machine",
     }
+
+
+def test_an_ordinary_user_with_namespaces_has_every_required_wall(on_that_machine: Run) -> None:
+    done = on_that_machine("-m", "crl_data", "doctor", "--json", refused=False)
+    told = json.loads(done.stdout)
+    fallen = [one for one in told["backends"]["local"]["checks"] if not one["holds"] and one["wall"] != "memory"]
+    assert (done.returncode, told["auto"], fallen) == (0, "local", [])
 
 
 BOMB = (

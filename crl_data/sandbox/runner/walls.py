@@ -144,6 +144,7 @@ def raise_weak(box: str, libraries: list[str], scratch_mb: int, user: int) -> Wa
         walls.missing["user"] = (
             "a solution runs as the user that judges, and cannot use the locks, queues and pools of multiprocessing"
         )
+        walls.missing["limits"] = f"the limit of processes is {_HEADROOM} higher: the user's others count too"
         walls.other_tasks = _tasks_of(os.getuid()) + _HEADROOM
     if kernel.number("seccomp") is not None:
         walls.standing += ["network", "ipc", "seccomp"]
@@ -156,7 +157,8 @@ def raise_weak(box: str, libraries: list[str], scratch_mb: int, user: int) -> Wa
         walls.scope = kernel.landlock_scope()
     except OSError:
         pass  # then a filter of system calls keeps signals inside
-    walls.standing.append("limits")
+    if user:
+        walls.standing.append("limits")
     return walls
 
 
