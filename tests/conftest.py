@@ -64,6 +64,7 @@ class Bench:
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
+        self.apart = "processes" in runner.ready["walls"]  # in namespaces of its own
 
     def __call__(
         self,
