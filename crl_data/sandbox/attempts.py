@@ -126,7 +126,7 @@ def see_processes(facts: Facts) -> str:
     except OSError:
         pass
     others = {name for name in os.listdir("/proc") if name.isdigit()} - {os.readlink("/proc/self")}
-    return _listed("saw the processes", others)
+    return _listed("saw the processes", sorted(others))
 
 
 def signal_other(facts: Facts) -> str:
