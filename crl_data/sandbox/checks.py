@@ -99,7 +99,7 @@ CHECKS = (
     _check("limits", "take too much memory", "memory", ends=("memory",)),
     _check("limits", "take too much CPU time", "cpu_time", ends=("timeout",), limits=_SHORT),
     _check("limits", "wait for ever", "idleness", ends=("timeout",), limits=_SHORT),
-    _check("limits", "make too many processes", "processes", ends=("timeout",)),
+    _check("limits", "make too many processes", "processes"),
     _check("limits", "open too many files", "open_files"),
     _check("limits", "write too much output", "output", ends=("output",)),
     _check("limits", "fill the disk", "disk", ends=("output",), limits=_LONG),

@@ -54,7 +54,7 @@ def _launch(config: dict[str, Any]) -> None:
     os.environ.update(_ENVIRONMENT | _ONE_THREAD)
     if config["sandbox"] == "local":
         memory, why = _memory_group()
-        walls.enter_namespaces()
+        walls.enter_namespaces(paths)
         _go_on_as_child(memory)
         raised = walls.raise_shared(paths, config["scratch_mb"])
         site = view.SITE

@@ -60,7 +60,7 @@ class Walls:
         self.ends_all = False  # in a cell: signalling all processes reaches those of the solution, and no other
 
 
-def enter_namespaces() -> None:
+def enter_namespaces(libraries: list[str]) -> None:
     """Leave this machine's namespaces. The next child is process 1 of the new process namespace.
 
     Root enters them as root and gives its rights up later; anyone else enters through a user namespace.
@@ -72,7 +72,8 @@ def enter_namespaces() -> None:
             kernel.unshare(spaces)
             return
         except PermissionError:  # root of a container, without the right to
-            pass
+            _become(own_user("/", libraries))  # the kernel does not limit how many processes root has, not even there
+            kernel.prctl(kernel.PR_SET_DUMPABLE, 1)  # a change of user clears it; our own user map is to be written
     user, group = os.geteuid(), os.getegid()
     kernel.unshare(kernel.CLONE_NEWUSER | spaces)
     proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
@@ -91,9 +92,7 @@ def raise_shared(libraries: list[str], scratch_mb: int) -> Walls:
     walls = Walls(view.BOX, view.build(libraries, scratch_mb, NOBODY, NOBODY))
     socket.sethostname("sandbox")
     if os.geteuid() == 0:
-        os.setgroups([])
-        os.setresgid(NOBODY, NOBODY, NOBODY)
-        os.setresuid(NOBODY, NOBODY, NOBODY)
+        _become(NOBODY)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_capabilities()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)  # after the change of user, which clears it
@@ -121,9 +120,7 @@ def raise_weak(box: str, libraries: list[str], scratch_mb: int, user: int) -> Wa
     why = "this machine lets no namespaces be made"
     view.make_box(box, user, user)
     if user:
-        os.setgroups([])
-        os.setresgid(user, user, user)
-        os.setresuid(user, user, user)
+        _become(user)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     kernel.drop_capabilities()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, 9)
@@ -160,6 +157,13 @@ def raise_weak(box: str, libraries: list[str], scratch_mb: int, user: int) -> Wa
     if user:
         walls.standing.append("limits")
     return walls
+
+
+def _become(user: int) -> None:
+    """As root: become another user, for good."""
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
 
 
 def own_user(box: str, libraries: list[str]) -> int:
