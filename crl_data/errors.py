@@ -4,7 +4,8 @@
     ├── InputError               the call or an input file is wrong (exit status 2)
     │   └── RowError             one row of a file: which file, line and field; what was expected, what came
     ├── WorkError                the work could not be done (exit status 1)
-    │   ├── SandboxUnavailable   no walls here that code may be judged behind, or a named library is not there
+    │   ├── SandboxUnavailable   no walls here that code may be judged behind
+    │   │   └── LibraryMissing   a library that judge.libraries names is not there
     │   ├── EngineGone           the Docker engine that held the sandboxes does not answer any more
     │   ├── CanaryFlip           a solution with a known verdict got another one: nothing more is labelled
     │   └── Busy                 another process is building in the same directory
@@ -42,6 +43,10 @@ class WorkError(CrlError):
 
 class SandboxUnavailable(WorkError):
     """No sandbox of the wanted kind stands on this machine."""
+
+
+class LibraryMissing(SandboxUnavailable):
+    """The Python that judges does not have a named library: no other sandbox is tried."""
 
 
 class EngineGone(WorkError):

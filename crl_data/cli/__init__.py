@@ -32,6 +32,9 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Threshold = Annotated[
     float, typer.Option(help="True where more than this share of the tests passes (every test at 1).")
 ]
+AllowWeak = Annotated[
+    bool, typer.Option("--allow-weak", help="With local or auto: go on without required walls, and say which.")
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many problems, in input order.")]
 
 
@@ -50,6 +53,7 @@ def build(
         typer.Option("--set", metavar="KEY=VALUE", help="Lay a value over the recipe; may be repeated."),
     ] = None,
     limit: Limit = None,
+    allow_weak: AllowWeak = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only count, and forecast what judging would cost.")
     ] = False,
@@ -59,7 +63,8 @@ def build(
     """Build a dataset from problems and candidates: the main job. Run it again to go on where it was ended."""
     from crl_data.cli.build import run
 
-    run(recipe, out, store, set_ or [], limit, dry_run, json_)
+    settings = [*(set_ or []), *(["judge.allow_weak=true"] if allow_weak else [])]
+    run(recipe, out, store, settings, limit, dry_run, json_)
 
 
 @app.command()
@@ -76,6 +81,7 @@ def judge(
         str, typer.Option(metavar="batch|per-test", help="Tests in one process, then confirmed; or each in its own.")
     ] = "batch",
     sandbox: Annotated[str, typer.Option(metavar="auto|local|docker|none", help="Behind which walls.")] = "auto",
+    allow_weak: AllowWeak = False,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="How many at once.  [default: one for each processor]")
     ] = None,
@@ -86,7 +92,7 @@ def judge(
     """Judge solutions: run each on the tests of its problem, and say whether it is correct."""
     from crl_data.cli.judge import run
 
-    run(problems, solutions, out, threshold, timeouts, early_stop, isolation, sandbox, jobs, repeat, json_)
+    run(problems, solutions, out, threshold, timeouts, early_stop, isolation, sandbox, allow_weak, jobs, repeat, json_)
 
 
 @app.command(name="import")
@@ -146,6 +152,20 @@ def report(
 
     page = str(write(directory))
     print(json.dumps({"report": page}) if json_ else page)
+
+
+@app.command()
+def doctor(
+    build_image: Annotated[
+        bool, typer.Option("--build-image", help="First build the image that the docker backend judges in.")
+    ] = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Try every wall and limit on this machine, and say what stands; also which samplers and accelerators there are."""
+    from crl_data.cli.doctor import run
+
+    raise typer.Exit(run(build_image, json_))
 
 
 def main() -> NoReturn:

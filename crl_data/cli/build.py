@@ -48,8 +48,8 @@ def summary(built: Built) -> str:
     lines += [
         f"            {n:>9,} critique records are missing: {why}" for why, n in counts["mix"]["shortfall"].items()
     ]
-    if manifest["judge"]["backend"] == "none":
-        lines.append("judged without walls: the solutions could have tampered with these verdicts")
+    if manifest["judge"]["note"]:
+        lines.append(manifest["judge"]["note"])
     lines += [
         "",
         f"dataset     {target}/data",

@@ -34,6 +34,7 @@ def run(
     early_stop: bool,
     isolation: str,
     sandbox: str,
+    allow_weak: bool,
     jobs: int | None,
     repeat: int,
     as_json: bool,
@@ -44,7 +45,7 @@ def run(
         _stage_problems(problems, stage)
         writer = RowWriter(out, JUDGEMENT)
         with (
-            Judge(jobs=jobs, sandbox=sandbox, policy=policy) as judge,
+            Judge(jobs=jobs, sandbox=sandbox, allow_weak=allow_weak, policy=policy) as judge,
             writer,
             tqdm(desc="judging", disable=None, unit="", leave=False) as bar,
         ):
@@ -64,8 +65,9 @@ def run(
             f"{counts['inconclusive']:,} inconclusive; {out}",
             file=sys.stderr,
         )
-        if sandbox == "none":
-            print("judged without walls: the solutions could have tampered with these verdicts", file=sys.stderr)
+        if judge.sandbox.note:
+            tampered = "" if judge.sandbox.tamper_proof else ": the solutions could have tampered with these verdicts"
+            print(judge.sandbox.note + tampered, file=sys.stderr)
 
 
 def _others(solution: Solution) -> dict[str, object]:

@@ -23,7 +23,7 @@ from crl_data.corpus.forecast import Forecast, forecast
 from crl_data.corpus.gather import Gathering
 from crl_data.corpus.label import check_references, judge_candidates
 from crl_data.corpus.outputs import Directory
-from crl_data.corpus.recipe import JudgeSettings, Recipe, load_recipe
+from crl_data.corpus.recipe import Recipe, load_recipe
 from crl_data.corpus.select import token_counter
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.store import Store
@@ -35,7 +35,7 @@ from crl_data.judging.reference import Reference
 from crl_data.prompts import load_template
 from crl_data.report import write_report
 from crl_data.rows import cells_of, write_parquet
-from crl_data.sandbox import Sandbox, open_sandbox
+from crl_data.sandbox import Sandbox
 
 _PROBLEMS = Struct((*PROBLEM.columns, Column("set_aside", Scalar(str))))
 _NO_RECORDS = "no problem is left to make a record of"
@@ -105,10 +105,6 @@ def _catching(target: Path) -> Iterator[None]:
         raise WorkError(f"{error.filename or target}: {error.strerror or error}") from None
 
 
-def _sandbox(settings: JudgeSettings) -> Sandbox:
-    return open_sandbox(settings.sandbox, settings.libraries, image=settings.image, runtime=settings.runtime)
-
-
 class _Run:
     """One run of a recipe."""
 
@@ -123,7 +119,7 @@ class _Run:
         self.critique = load_template("critique", recipe.prompts.critique, path.parent)
 
     def build(self, directory: Directory, store_path: Path) -> Built:
-        sandbox = _sandbox(self.recipe.judge)
+        sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
             self.gather(stage, store, sandbox)
             with Judge(
@@ -134,7 +130,7 @@ class _Run:
             return Built(directory=directory.path, manifest=manifest, judged=store.kept, remembered=store.hits)
 
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
-        sandbox = _sandbox(self.recipe.judge)
+        sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(folder / "stage.sqlite") as stage:
             self.gather(stage, store, sandbox)
             with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy()) as judge:

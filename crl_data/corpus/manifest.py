@@ -49,6 +49,7 @@ def make(
             "backend": sandbox.backend,
             "walls": list(sandbox.walls),
             "missing_walls": sandbox.missing,
+            "note": sandbox.note,
             "runtime": sandbox.runtime,
         },
         "counts": tally.as_dict(),

@@ -19,6 +19,7 @@ from crl_data.importers import PROBLEM_FORMATS, SOLUTION_FORMATS
 from crl_data.judging.policy import Isolation, Policy, Timeouts
 from crl_data.responses import Extraction
 from crl_data.rows import MAX_FIELD_MB
+from crl_data.sandbox import Sandbox, open_sandbox
 
 
 class _Part(BaseModel):
@@ -94,14 +95,20 @@ class JudgeSettings(_Part):
     sandbox: Literal["auto", "local", "docker", "none"] = "auto"
     image: Annotated[str, Field(min_length=1)] | None = None
     runtime: Annotated[str, Field(min_length=1)] | None = None
+    allow_weak: bool = False
     libraries: tuple[str, ...] = ("numpy",)
     time_limit_s: Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)] | None = None
     memory_limit_mb: Annotated[float, Field(gt=0, lt=1e6, allow_inf_nan=False)] = 1024.0
     jobs: Annotated[int, Field(ge=1)] | None = None
 
     def policy(self) -> Policy:
-        settings = self.model_dump(exclude={"sandbox", "image", "runtime", "jobs"})
+        settings = self.model_dump(exclude={"sandbox", "image", "runtime", "allow_weak", "jobs"})
         return Policy(**settings)
+
+    def open_sandbox(self) -> Sandbox:
+        return open_sandbox(
+            self.sandbox, self.libraries, image=self.image, runtime=self.runtime, allow_weak=self.allow_weak
+        )
 
 
 class Mix(_Part):

@@ -99,6 +99,7 @@ class Judge:
 
     jobs: how many solutions are judged at once; None: one for each processor this process may use.
     sandbox: "auto", "local", "docker", "none" (no walls at all; every judgement says so), or one that was opened before.
+    allow_weak: go on in a local sandbox where required walls are missing; every judgement then names them.
     policy: threshold, time-outs, isolation, libraries; the defaults are `Policy()`.
     memory: where to look for what was found before (a build's store); None: nothing is kept.
     Raises `SandboxUnavailable` where there is nothing to judge behind, or a named library is missing.
@@ -109,12 +110,15 @@ class Judge:
         *,
         jobs: int | None = None,
         sandbox: str | Sandbox = "auto",
+        allow_weak: bool = False,
         policy: Policy | None = None,
         memory: Memory | None = None,
     ) -> None:
         self.policy = policy or Policy()
         self.jobs = jobs or processors()
-        self.sandbox = open_sandbox(sandbox, self.policy.libraries) if isinstance(sandbox, str) else sandbox
+        if isinstance(sandbox, str):
+            sandbox = open_sandbox(sandbox, self.policy.libraries, allow_weak=allow_weak)
+        self.sandbox = sandbox
         self._memory = memory
         self._closed = False
         self._workers = [Worker(self.sandbox) for _ in range(self.jobs)]
@@ -248,9 +252,9 @@ class Judge:
             n_inconclusive=decision.n_inconclusive,
             outcomes=evidence.outcomes,
             limit_from=prepared.limit_from,
-            tamper_proof=prepared.plan.tamper_proof and self.sandbox.backend != "none",
+            tamper_proof=prepared.plan.tamper_proof and self.sandbox.tamper_proof,
             isolation=self.policy.isolation,
-            reason=_reason(decision, evidence, self.sandbox.backend),
+            reason=_reason(decision, evidence, self.sandbox.note),
             seconds=evidence.seconds,
             sandbox=self.sandbox.backend,
         )
@@ -391,6 +395,7 @@ class Judge:
         texts: list[object] = [
             JUDGE_VERSION,
             self.sandbox.backend,
+            self.sandbox.lacking,
             self.sandbox.runtime,
             problem.test_kind,
             problem.entry_point,
@@ -434,7 +439,7 @@ def _same_for_all(outcome: Outcome, why: str, n: int, seconds: float = 0.0) -> E
     return Evidence(outcomes=(outcome,) * n, first=f"every test: {_WORDS[outcome]}: {why}", seconds=seconds)
 
 
-def _reason(decision: Decision, evidence: Evidence, backend: str) -> str:
+def _reason(decision: Decision, evidence: Evidence, note: str) -> str:
     """One line for a person: how many tests passed, and what happened on the first that did not."""
     n = len(evidence.outcomes)
     if decision.n_passed == n:
@@ -444,7 +449,7 @@ def _reason(decision: Decision, evidence: Evidence, backend: str) -> str:
         if decision.n_inconclusive:
             text += f", {decision.n_inconclusive} undecided"
         text += f"; {evidence.first}" if evidence.first else ""
-    return text + (" [judged without walls]" if backend == "none" else "")
+    return text + (f" [{note}]" if note else "")
 
 
 def _digest(parts: Iterable[object]) -> str:

@@ -21,13 +21,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crl_data.errors import InputError, SandboxUnavailable
+from crl_data.errors import InputError, LibraryMissing, RunnerDied, SandboxUnavailable
+from crl_data.sandbox import checks
 from crl_data.sandbox.client import Runner
 from crl_data.sandbox.runner import wire
 
 REQUIRED_WALLS = ("files", "network", "processes", "user", "cell", "seccomp", "limits")
 SCRATCH_MB = 64
 BACKENDS = ("auto", "local", "docker", "none")
+ALLOW_WEAK = "--sandbox local --allow-weak judges behind those that stand, and every judgement then says so"
 
 _PATIENCE_S = 60.0
 _RUNNER = Path(__file__).parent / "runner"
@@ -46,6 +48,7 @@ class Sandbox:
 
     `start(True)` gives a runner with the named libraries loaded, `start(False)` a lean one, which forks faster. `spare` are
     runners that were started to find this out, and that `start` gives out first; they end with the sandbox.
+    missing: the walls that do not stand, and why. lacking: those of them that are required; empty unless it was allowed.
     """
 
     backend: str
@@ -53,8 +56,22 @@ class Sandbox:
     missing: dict[str, str]
     runtime: str
     libraries: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
     start: Callable[[bool], Runner] = field(repr=False)
     spare: list[Runner] = field(repr=False, default_factory=list)
+
+    @property
+    def tamper_proof(self) -> bool:
+        """Whether nothing within reach of a solution could change a verdict: no expectation can be read, nobody be asked
+        or signalled. Of the walls that may be lacking, those without namespaces do the same, but for names."""
+        return self.backend != "none" and (not self.lacking or {"landlock", "seccomp", "network"} <= set(self.walls))
+
+    @property
+    def note(self) -> str:
+        """What every judgement says of walls that are not there; empty where none is lacking."""
+        if self.backend == "none":
+            return "judged without walls"
+        return f"judged without the walls {', '.join(self.lacking)}" if self.lacking else ""
 
 
 def open_sandbox(
@@ -63,25 +80,42 @@ def open_sandbox(
     *,
     image: str | None = None,
     runtime: str | None = None,
+    allow_weak: bool = False,
 ) -> Sandbox:
     """Find the sandbox to judge in, by starting one runner of each kind and looking at what stands.
 
-    `auto` is `local` where every required wall stands, else `docker` where an engine answers, else an error.
+    `auto` is `local` where every required wall stands, else `docker` where an engine answers, else an error. With
+    `allow_weak` it is at last a `local` without some required walls; `Sandbox.lacking` says which.
     image, runtime: of `docker`; see `docker.open_docker`.
     Raises `SandboxUnavailable`, with one line that says what is missing and what to do.
     """
     if backend not in BACKENDS:
         raise InputError(f"--sandbox: expected one of {', '.join(BACKENDS)}, got {backend!r}")
-    if backend in ("auto", "local"):
-        try:
-            return _probed("local", libraries)
-        except SandboxUnavailable as error:
-            if backend == "local" or "library" in str(error):
-                raise
-            return _docker(libraries, str(error), image, runtime)
+    if allow_weak and backend not in ("auto", "local"):
+        raise InputError(f"--allow-weak: expected --sandbox local or auto beside it, got --sandbox {backend}")
     if backend == "docker":
         return _docker(libraries, "", image, runtime)
-    return _probed("none", libraries)
+    if backend == "none":
+        return _probed("none", libraries)
+    try:
+        return _probed("local", libraries)
+    except LibraryMissing:
+        raise
+    except SandboxUnavailable as error:
+        why = error
+    if backend == "auto":
+        try:
+            return _docker(libraries, str(why), image, runtime)
+        except SandboxUnavailable as error:
+            why = error
+    if not allow_weak:
+        raise SandboxUnavailable(f"{why}; {ALLOW_WEAK}" if platform.system() == "Linux" else str(why)) from None
+    return open_weak(libraries)
+
+
+def open_weak(libraries: tuple[str, ...]) -> Sandbox:
+    """The local sandbox as it stands without namespaces, whether or not this machine offers them."""
+    return _probed("weak", libraries)
 
 
 def _docker(libraries: tuple[str, ...], why: str, image: str | None, runtime: str | None) -> Sandbox:
@@ -97,13 +131,15 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
         )
     _compile_runner()
     runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages(), "lean": True})
+    broken = _broken(runner) if backend != "none" else {}
     walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
-    if backend == "local":
-        gone = [name for name in REQUIRED_WALLS if name not in walls]
-        if gone:
-            runner.close()
-            reasons = "; ".join(f"{name}: {missing.get(name, 'not raised')}" for name in gone)
-            raise SandboxUnavailable(f"this machine does not offer the walls that code is judged behind ({reasons})")
+    walls, missing = tuple(name for name in walls if name not in broken), missing | broken
+    lacking = tuple(name for name in REQUIRED_WALLS if name not in walls)
+    if backend == "local" and lacking:
+        runner.close()
+        raise SandboxUnavailable(
+            f"this machine does not offer the walls that code is judged behind ({told(lacking, missing)})"
+        )
 
     spare = [runner]  # the first lean runner that is asked for
 
@@ -114,11 +150,12 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
         return start_runner(backend, {"found": found, "lean": not with_libraries})
 
     sandbox = Sandbox(
-        backend=backend,
+        backend="local" if backend == "weak" else backend,
         walls=walls,
         missing=missing,
         runtime=runtime_of(runner.ready["runtime"]),
         libraries=libraries,
+        lacking=lacking if backend == "weak" else (),
         start=start,
         spare=spare,
     )
@@ -140,6 +177,20 @@ def _close_all(runners: list[Runner]) -> None:
         runners.pop().close()
 
 
+def _broken(runner: Runner) -> dict[str, str]:
+    """The walls that a runner says stand, and that do not hold when they are tried."""
+    try:
+        return {name: f"it is up, and a program {did}" for name, did in checks.quick(runner).items()}
+    except RunnerDied as error:
+        runner.close()
+        raise SandboxUnavailable(f"this machine does not let a sandbox be made: {error}") from None
+
+
+def told(names: tuple[str, ...], missing: dict[str, str]) -> str:
+    """Walls that do not stand, each with its reason, as part of a line."""
+    return "; ".join(f"{name}: {missing.get(name, 'not raised')}" for name in names)
+
+
 def installed_packages() -> list[str]:
     """The folders in which this Python's packages are."""
     return [path for path in sys.path if os.path.basename(path) in ("site-packages", "dist-packages")]
@@ -153,7 +204,7 @@ def runtime_of(told: dict[str, Any]) -> str:
 
 def start_runner(backend: str, config: dict[str, Any]) -> Runner:
     """Start one runner and wait until it serves. Raises `SandboxUnavailable` where it cannot."""
-    box = tempfile.mkdtemp(prefix="crl-box-") if backend == "none" else None
+    box = tempfile.mkdtemp(prefix="crl-box-") if backend in ("none", "weak") else None
     config = {**config, "sandbox": backend, "scratch_mb": SCRATCH_MB, "box": box}
     process = _Process([getattr(sys, "_base_executable", sys.executable), "-S", "-s", "-P", str(_RUNNER)], box)
     with contextlib.suppress(wire.Closed):  # why it ended so soon, it says itself
@@ -172,19 +223,19 @@ def start_runner(backend: str, config: dict[str, Any]) -> Runner:
         raise SandboxUnavailable(f"the sandbox's runner did not start: {process.end() or 'no reason given'}") from None
     if "ready" not in answer:
         process.end()
-        raise SandboxUnavailable(refusal(answer))
+        raise refusal(answer)
     return Runner(process.read_fd, process.write_fd, process, answer["ready"])
 
 
-def refusal(answer: dict[str, Any]) -> str:
-    """Why a runner does not start, as one line."""
+def refusal(answer: dict[str, Any]) -> SandboxUnavailable:
+    """Why a runner does not start."""
     if "missing_library" in answer:
         name = answer["missing_library"]
-        return (
+        return LibraryMissing(
             f"judge.libraries names {name!r}, a library that the Python which judges does not have: "
             f"pip install {name}, or leave it out"
         )
-    return f"this machine does not let a sandbox be made: {answer.get('fault')}"
+    return SandboxUnavailable(f"this machine does not let a sandbox be made: {answer.get('fault')}")
 
 
 class _Process:

@@ -37,6 +37,7 @@ OPTIONS = {
     "validate": "",
     "explain": "",
     "report": "",
+    "doctor": "",
 }
 ARGUMENTS = {
     "build": ["RECIPE.yaml"],
@@ -45,8 +46,9 @@ ARGUMENTS = {
     "validate": ["PATH"],
     "explain": ["DIR", "ID"],
     "report": ["DIR"],
+    "doctor": [],
 }
-NOT_BUILT = ["relabel", "quality", "export", "push", "verify", "serve", "doctor"]
+NOT_BUILT = ["relabel", "quality", "export", "push", "verify", "serve"]
 
 
 def loaded_by(statement: str, heavy: list[str]) -> list[str]:

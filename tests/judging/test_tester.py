@@ -245,6 +245,10 @@ def test_fixture(three, tmp_path, capsys):
     assert add(three, 1) == 4
     assert capsys.readouterr().out == "adding\\n"
 
+def test_files(tmp_path):
+    (tmp_path / "file").write_text("x")
+    assert add(1, 1) == 2 and len(list(tmp_path.iterdir())) == 1
+
 def test_raises():
     with pytest.raises(TypeError, match="no"):
         add(None, 1)
@@ -255,7 +259,14 @@ class TestStack:
         stack.push(1)
         assert stack.pop() == LIMIT == 1
 """
-MODULE_IDS = ("test_sums[1-2-3]", "test_sums[x-y-xy]", "test_fixture", "test_raises", "TestStack::test_push")
+MODULE_IDS = (
+    "test_sums[1-2-3]",
+    "test_sums[x-y-xy]",
+    "test_fixture",
+    "test_files",
+    "test_raises",
+    "TestStack::test_push",
+)
 MODULE_REFERENCE = """
 LIMIT = 1
 class Stack(list):
@@ -279,9 +290,9 @@ def test_a_module_of_pytest_is_judged_test_by_test(judge: Judge) -> None:
     right = judged(judge, problem, MODULE_REFERENCE)
     assert right.verdict is True and right.tamper_proof
     wrong = judged(judge, problem, MODULE_REFERENCE.replace("a + b", "b + a"))
-    assert [str(one) for one in wrong.outcomes] == ["passed", "wrong_answer", "passed", "passed", "passed"]
+    assert [str(one) for one in wrong.outcomes] == ["passed", "wrong_answer", "passed", "passed", "passed", "passed"]
     quiet = judged(judge, problem, MODULE_REFERENCE.replace('print("adding")', "pass"))
-    assert quiet.outcomes[2] is Outcome.WRONG_ANSWER and quiet.n_passed == 4
+    assert quiet.outcomes[2] is Outcome.WRONG_ANSWER and quiet.n_passed == 5
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def make_root_file_system(target: Path, *packages: Path, files: dict[str, bytes]
             add(path, str(library / "site-packages" / path.name))
         for name in ("tmp", "proc", "sys", "dev", "run", "etc"):
             folder = tarfile.TarInfo(name)
-            folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+            folder.type, folder.mode = tarfile.DIRTYPE, 0o1777 if name == "tmp" else 0o755
             tar.addfile(folder)
         link = tarfile.TarInfo("usr/bin/python3")
         link.type, link.linkname = tarfile.SYMTYPE, str(python)

@@ -120,6 +120,7 @@ def run_zygote(
     _FILLING.extend(_fill_holes())
     gc.freeze()
     user, group_id = os.geteuid(), os.getegid()
+    walls.enter_scope(raised)
     control = channels.zygote[1]
     cell = walls.fork_cell(raised)  # once for nothing, so that the memory of the first cell is that of all others
     if cell == 0:
@@ -137,6 +138,7 @@ def run_zygote(
         elif message == WAIT_CELL:
             control.send(struct.pack("<i", os.waitpid(cell, 0)[1]))
         else:
+            walls.end_all(raised)
             os._exit(0)
 
 
@@ -154,6 +156,7 @@ def run_tester_zygote(
         memory.close()
     os.close(CODE_FD)
     user, group_id = os.geteuid(), os.getegid()
+    walls.enter_scope(raised)
     control = channels.zygote[1]
     awake, cell = False, 0
     while True:
@@ -291,7 +294,7 @@ def _run_cell(channels: Channels, raised: walls.Walls, user: int, group_id: int,
     control.send(READY)
     os.close(TESTS_FD)
     serve = served.serve if order["mode"] == "served" else child.serve
-    _Cell(channels, program, limits, not raised.none, serve, CODE_FD).serve()
+    _Cell(channels, program, limits, raised, serve, CODE_FD).serve()
 
 
 _TESTER_LIMITS = walls.Limits(memory=2 << 30, output=64 << 20)
@@ -314,7 +317,7 @@ def _run_tester_cell(channels: Channels, raised: walls.Walls, user: int, group_i
         control.send(REFUSED + child.describe(error).encode("utf-8", "replace")[: child.NOTE_BYTES])
         os._exit(0)
     control.send(READY)
-    _Cell(channels, program, _TESTER_LIMITS, not raised.none, tester.serve, TESTS_FD).serve()
+    _Cell(channels, program, _TESTER_LIMITS, raised, tester.serve, TESTS_FD).serve()
 
 
 def _read_order() -> tuple[dict[str, Any], bytes]:
@@ -340,14 +343,14 @@ class _Cell:
         channels: Channels,
         program: Program,
         limits: walls.Limits,
-        alone: bool,
+        raised: walls.Walls,
         serve: Callable[[Any, socket.socket], None],
         told_fd: int,
     ) -> None:
         self.channels = channels
         self.program = program
         self.open_files = walls.at_most(resource.RLIMIT_NOFILE, limits.files)
-        self.alone = alone  # process 1 of a namespace of its own: whatever else is there is the solution's
+        self.raised = raised
         self.control = channels.cell[1]
         self.pid = 0
         self.pidfd = -1
@@ -391,13 +394,15 @@ class _Cell:
             resource.setrlimit,
             _signal.pthread_sigmask,
         )
-        become_reaper, set_session = kernel.become_reaper, None if self.alone else os.setsid
+        become_reaper, set_session = kernel.become_reaper, None if self.raised.apart else os.setsid
+        raise_child, raised = walls.raise_child, self.raised
         numbers, open_files, program, control = tuple(NUMBERS), self.open_files, self.program, self.channels.child
         kind, how, signals = resource.RLIMIT_NOFILE, _signal.SIG_UNBLOCK, (_signal.SIGINT,)
 
         def enter(ends: list[int]) -> None:
             for made, number in zip(ends, numbers):  # noqa: B905, as many as `Ends` has
                 dup2(made, number, False)
+            raise_child(raised)
             close_range(3, _LOW_FDS)  # nothing of ours is left but what `NUMBERS` says
             close(told_fd)
             set_limit(kind, open_files)
@@ -432,33 +437,27 @@ class _Cell:
 
     def finish(self, poll: select.poll) -> tuple[int, float, float, int]:
         """End whatever is left of the solution: the child and all that it started."""
-        if self.alone:
-            try:
-                os.kill(-1, signal.SIGKILL)  # all but ourselves
-            except ProcessLookupError:
-                pass
-            status, _, _, peak = self.reap(poll)
-        else:
-            if self.pid:
-                os.kill(self.pid, signal.SIGKILL)
-            status, _, _, peak = self.reap(poll)
-            for pid in _children():
+        if self.raised.ends_all:
+            walls.end_all(self.raised)
+        elif self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+        status, _, _, peak = self.reap(poll)
+        end_children(-1 if self.raised.ends_all else self.raised.children_fd)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return status, used.ru_utime - self.before.ru_utime, used.ru_stime - self.before.ru_stime, peak
+
+
+def end_children(children_fd: int) -> None:
+    """End all that is left below this process, which is the reaper of it, and wait for it.
+
+    children_fd: the file of /proc that lists our children, who are then signalled one by one, and so what comes to us
+    when its parent is dead; -1: all have been signalled at once.
+    """
+    while True:
+        if children_fd >= 0:
+            for pid in map(int, os.pread(children_fd, 1 << 20, 0).split()):
                 os.kill(pid, signal.SIGKILL)
-        while True:
-            try:
-                os.waitpid(-1, 0)
-            except ChildProcessError:
-                used = resource.getrusage(resource.RUSAGE_CHILDREN)
-                return status, used.ru_utime - self.before.ru_utime, used.ru_stime - self.before.ru_stime, peak
-            if not self.alone:
-                for pid in _children():
-                    os.kill(pid, signal.SIGKILL)
-
-
-def _children() -> list[int]:
-    me = os.getpid()
-    try:
-        with open(f"/proc/{me}/task/{me}/children") as file:
-            return [int(word) for word in file.read().split()]
-    except OSError:
-        return []
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return

@@ -19,7 +19,7 @@ for _name in ("syscall", "prctl"):  # looked up once: each process that is forke
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x00020000, 0x04000000, 0x08000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_NOATIME, MS_BIND, MS_REC, MS_PRIVATE = 32, 1024, 4096, 16384, 1 << 18
+MS_REMOUNT, MS_NOATIME, MS_BIND, MS_MOVE, MS_REC, MS_PRIVATE = 32, 1024, 4096, 8192, 16384, 1 << 18
 MNT_DETACH = 2
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 36, 38
 _SIGCHLD = 17
@@ -128,6 +128,33 @@ _SYSCALLS = {  # (x86-64, aarch64); None where the machine has no such call
     "set_mempolicy": (238, 237),
     "set_mempolicy_home_node": (450, 450),
     "socket": (41, 198),
+    "socketpair": (53, 199),
+}
+_MORE_SYSCALLS = {  # what is forbidden only where no namespaces stand around a solution
+    "chmod": (90, None),
+    "fchmod": (91, 52),
+    "fchmodat": (268, 53),
+    "fchmodat2": (452, 452),
+    "chown": (92, None),
+    "fchown": (93, 55),
+    "lchown": (94, None),
+    "fchownat": (260, 54),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
+    "truncate": (76, 45),
+    "ioctl": (16, 29),
+    "fcntl": (72, 25),
+    "inotify_add_watch": (254, 27),
+    "statmount": (457, 457),
+    "listmount": (458, 458),
+    "kill": (62, 129),
+    "tkill": (200, 130),
+    "tgkill": (234, 131),
+    "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240),
+    "pidfd_send_signal": (424, 424),
 }
 _COLUMN = {"x86_64": 0, "aarch64": 1}.get(MACHINE)
 _LAST_KNOWN_SYSCALL = 462
@@ -135,7 +162,7 @@ _LAST_KNOWN_SYSCALL = 462
 
 def number(name: str) -> int | None:
     """The number of a system call on this machine, or None where it has none."""
-    return None if _COLUMN is None else _SYSCALLS[name][_COLUMN]
+    return None if _COLUMN is None else (_SYSCALLS.get(name) or _MORE_SYSCALLS[name])[_COLUMN]
 
 
 def _check(result: int, what: str) -> int:
@@ -215,10 +242,14 @@ def unmount(target: str) -> None:
 
 
 def pivot_root(new_root: str) -> None:
-    """Make `new_root` the root of the file system and let go of the old one."""
+    """Make `new_root`, where something is mounted, the root of the file system, and let go of the old one."""
     os.chdir(new_root)
-    _syscall("pivot_root", b".", b".")
-    unmount(".")
+    try:
+        _syscall("pivot_root", b".", b".")
+        unmount(".")
+    except PermissionError:  # a container with the right to mount, whose filter of calls does not know this one
+        mount(".", "/", None, MS_MOVE)  # over the old root, which no path leads to from then on
+        os.chroot(".")
     os.chdir("/")
 
 
@@ -254,6 +285,7 @@ def drop_capabilities() -> None:
 # --- Landlock ---------------------------------------------------------------------------------------------------------
 
 _READ, _WRITE = 0b1101, 0b1_1111_1111_0010  # execute, read file, read folder | write, remove, make
+_LIST = 0b1000
 _REFER, _TRUNCATE, _IOCTL_DEV = 1 << 13, 1 << 14, 1 << 15
 
 
@@ -265,7 +297,7 @@ def landlock_version() -> int:
         return 0
 
 
-def landlock_ruleset(readable: list[str], writable: list[str]) -> int:
+def landlock_ruleset(readable: list[str], writable: list[str], listable: list[str]) -> int:
     """A descriptor of rules: nothing but these paths and what is beneath them; no TCP; signals stay within."""
     version = landlock_version()
     rights = _READ | _WRITE | (_REFER if version >= 2 else 0) | (_TRUNCATE if version >= 3 else 0)
@@ -273,7 +305,7 @@ def landlock_ruleset(readable: list[str], writable: list[str]) -> int:
     attributes = struct.pack("<QQQ", handled, 0b11 if version >= 4 else 0, 0b11 if version >= 6 else 0)
     size = 8 if version < 4 else 16 if version < 6 else 24
     ruleset = _syscall("landlock_create_ruleset", attributes, ctypes.c_size_t(size), ctypes.c_uint(0))
-    for paths, allowed in ((readable, _READ), (writable, rights)):
+    for paths, allowed in ((readable, _READ), (writable, rights), (listable, _LIST)):
         for path in paths:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
             try:
@@ -291,20 +323,28 @@ def landlock_ruleset(readable: list[str], writable: list[str]) -> int:
     return ruleset
 
 
+def landlock_scope() -> int:
+    """A descriptor of rules that keep signals inside: a process under them reaches itself and what it starts, no more.
+
+    Raises `OSError` before version 6 of Landlock.
+    """
+    return _syscall("landlock_create_ruleset", struct.pack("<QQQ", 0, 0, 0b10), ctypes.c_size_t(24), ctypes.c_uint(0))
+
+
 def landlock_restrict(ruleset: int) -> None:
     _syscall("landlock_restrict_self", ctypes.c_int(ruleset), ctypes.c_uint(0))
 
 
 # --- seccomp ----------------------------------------------------------------------------------------------------------
 
-_ONLY_ITSELF = {  # which argument names a process; 0 is the caller
-    "prlimit64": 0,
-    "sched_setaffinity": 0,
-    "sched_setscheduler": 0,
-    "sched_setparam": 0,
-    "sched_setattr": 0,
-    "setpriority": 1,
-    "ioprio_set": 1,
+_ONLY_ITSELF = {  # place and value of arguments: the caller itself, and neither a group nor all of a user
+    "prlimit64": ((0, 0),),
+    "sched_setaffinity": ((0, 0),),
+    "sched_setscheduler": ((0, 0),),
+    "sched_setparam": ((0, 0),),
+    "sched_setattr": ((0, 0),),
+    "setpriority": ((0, 0), (1, 0)),
+    "ioprio_set": ((0, 1), (1, 0)),
 }
 _ANSWER_NOT_THERE = {
     "clone3",
@@ -314,56 +354,111 @@ _ANSWER_NOT_THERE = {
 }  # what falls back must be told "no such call"
 _NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW* flag
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+_EPERM, _ENOTTY, _ENOSYS, _EAFNOSUPPORT = 1, 25, 38, 97
 _LOAD, _EQUAL, _GREATER_EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_AF_UNIX = 1
+_ONLY_NARROWER = {"seccomp", "landlock_restrict_self"}  # a child needs them, where it raises walls of its own
+_OF_OWNED_FILES = ("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat", "utime",
+                   "utimes", "futimesat", "utimensat", "truncate")  # fmt: skip
+_HARMLESS_IOCTLS = (
+    0x5401,  # TCGETS: isatty
+    0x5413,  # TIOCGWINSZ
+    0x540F,  # TIOCGPGRP
+    0x541B,  # FIONREAD
+    0x5421,  # FIONBIO
+    0x5450,  # FIONCLEX
+    0x5451,  # FIOCLEX
+)
+_SETS_OWNER = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: the kernel would send signals for us
+Line = tuple[int, int, int, int]
+Filter = ctypes.Array[ctypes.c_char]
 
 
-def seccomp_filter() -> ctypes.Array[ctypes.c_char]:
+def seccomp_filter(*, apart: bool = True, own_user: bool = True) -> Filter:
     """The program that forbids, for a solution, what no solution needs: other processes, namespaces, mounts, keys, sockets.
 
     `clone3` answers "no such call", so that the C library makes threads by `clone`, whose flags a filter can read. Of
     sockets, local ones are left. Limits and priorities can be changed of the caller alone, and extended attributes not
     at all: they would stay for the next process to read. Calls that are newer than this list are "no such call" too.
+
+    Where the solution is not `apart`, in namespaces of its own, there are no sockets but pairs of connected ones: those
+    of others could be reached by their paths. Where it is not `own_user`, with no files but its own, the modes and
+    owners of files cannot be changed either, since Landlock does not care for them.
     """
+    code: list[Line] = []
+    code += _when("clone", [_load_argument(0), (_ANY_BIT, 0, 1, _NEW_NAMESPACES), _answer(_EPERM), _allow()])
+    for name in ("socket", "socketpair"):
+        local = apart or name == "socketpair"
+        wanted = [_load_argument(0), (_EQUAL, 0, 1, _AF_UNIX), _allow()] if local else []
+        code += _when(name, [*wanted, _answer(_EAFNOSUPPORT)])
+    for name, arguments in _ONLY_ITSELF.items():
+        code += _when(name, [*_unless_equal(arguments, _answer(_EPERM)), _allow()])
+    forbidden = set(_SYSCALLS) - set(_ONLY_ITSELF) - {"clone", "socket", "socketpair"}
+    if not apart:
+        forbidden = forbidden - _ONLY_NARROWER | {"inotify_add_watch", "statmount", "listmount"}
+    if not own_user:
+        forbidden |= {*_OF_OWNED_FILES}
+        allowed = [line for value in _HARMLESS_IOCTLS for line in ((_EQUAL, 0, 1, value), _allow())]
+        code += _when("ioctl", [_load_argument(1), *allowed, _answer(_ENOTTY)])
+    for name in sorted(forbidden):
+        code += _when(name, [_answer(_ENOSYS if name in _ANSWER_NOT_THERE else _EPERM)])
+    return _program(code)
+
+
+def signal_filter(pid: int) -> Filter:
+    """The program that lets process `pid`, and what it forks, send signals to `pid` and its group only.
+
+    For where neither a process namespace nor Landlock keeps signals inside. What it forks cannot signal itself by
+    number then; it can by its group.
+    """
+    code: list[Line] = []
+    for name in ("kill", "rt_sigqueueinfo", "tgkill", "rt_tgsigqueueinfo"):
+        group = [(_EQUAL, 0, 1, 0), _allow()] if name == "kill" else []
+        code += _when(name, [_load_argument(0), *group, (_EQUAL, 0, 1, pid), _allow(), _answer(_EPERM)])
+    for name in ("tkill", "pidfd_send_signal", *_ONLY_NARROWER):
+        code += _when(name, [_answer(_EPERM)])
+    owners = [line for value in _SETS_OWNER for line in ((_EQUAL, 0, 1, value), _answer(_EPERM))]
+    code += _when("fcntl", [_load_argument(1), *owners, _allow()])
+    return _program(code)
+
+
+def _program(code: list[Line]) -> Filter:
+    """The filter whose rules are `code`: for this machine's table of calls and no other; what has no rule is allowed."""
     arch = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}[MACHINE]
-    code: list[tuple[int, int, int, int]] = []
-
-    def answer(errno: int) -> tuple[int, int, int, int]:
-        return (_RETURN, 0, 0, _ERRNO | errno)
-
-    code += [(_LOAD, 0, 0, 4), (_EQUAL, 1, 0, arch), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
-    code += [(_GREATER_EQUAL, 0, 1, _LAST_KNOWN_SYSCALL + 1), answer(_ENOSYS)]
-    code += [
-        (_EQUAL, 0, 4, number("clone") or 0),
-        (_LOAD, 0, 0, 16),
-        (_ANY_BIT, 0, 1, _NEW_NAMESPACES),
-        answer(_EPERM),
-        (_RETURN, 0, 0, _ALLOW),
-    ]
-    code += [
-        (_EQUAL, 0, 4, number("socket") or 0),
-        (_LOAD, 0, 0, 16),
-        (_EQUAL, 1, 0, 1),
-        answer(_EAFNOSUPPORT),
-        (_RETURN, 0, 0, _ALLOW),
-    ]
-    for name, place in _ONLY_ITSELF.items():
-        code += [
-            (_EQUAL, 0, 4, number(name) or 0),
-            (_LOAD, 0, 0, 16 + 8 * place),
-            (_EQUAL, 1, 0, 0),
-            answer(_EPERM),
-            (_RETURN, 0, 0, _ALLOW),
-        ]
-    for name in _SYSCALLS:
-        nr = number(name)
-        if name not in _ONLY_ITSELF and name not in ("clone", "socket") and nr is not None:
-            code += [(_EQUAL, 0, 1, nr), answer(_ENOSYS if name in _ANSWER_NOT_THERE else _EPERM)]
-    code.append((_RETURN, 0, 0, _ALLOW))
-    return ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *line) for line in code), 8 * len(code))
+    whole = [_load(4), (_EQUAL, 1, 0, arch), (_RETURN, 0, 0, _KILL), _load(0)]
+    whole += [(_GREATER_EQUAL, 0, 1, _LAST_KNOWN_SYSCALL + 1), _answer(_ENOSYS)]
+    whole += [*code, _allow()]
+    return ctypes.create_string_buffer(b"".join(struct.pack("<HBBI", *line) for line in whole), 8 * len(whole))
 
 
-def seccomp_install(program: ctypes.Array[ctypes.c_char]) -> None:
+def _when(name: str, then: list[Line]) -> list[Line]:
+    """The rule of one call; `then` must end with an answer, since it may load something else than the call's number."""
+    nr = number(name)
+    return [] if nr is None else [(_EQUAL, 0, len(then), nr), *then]
+
+
+def _unless_equal(arguments: tuple[tuple[int, int], ...], answer: Line) -> list[Line]:
+    return [line for place, value in arguments for line in (_load_argument(place), (_EQUAL, 1, 0, value), answer)]
+
+
+def _load(offset: int) -> Line:
+    return (_LOAD, 0, 0, offset)
+
+
+def _load_argument(place: int) -> Line:
+    """The lower half of an argument, which is all of an int."""
+    return _load(16 + 8 * place)
+
+
+def _allow() -> Line:
+    return (_RETURN, 0, 0, _ALLOW)
+
+
+def _answer(errno: int) -> Line:
+    return (_RETURN, 0, 0, _ERRNO | errno)
+
+
+def seccomp_install(program: Filter) -> None:
     header = struct.pack("<HxxxxxxQ", len(program) // 8, ctypes.addressof(program))
     _syscall("seccomp", ctypes.c_uint(1), ctypes.c_uint(0), header)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import group, kernel, view, walls, wire
 from .bench import Bench
-from .cell import READY, Channels, make_channels, run_tester_zygote, run_zygote
+from .cell import READY, Channels, end_children, make_channels, run_tester_zygote, run_zygote
 from .supervisor import Supervisor
 
 # What nearly every program imports; anything more makes every fork dearer.
@@ -59,31 +59,35 @@ def _launch(config: dict[str, Any]) -> None:
     paths = found["paths"]
     os.environ.clear()
     os.environ.update(_ENVIRONMENT | _ONE_THREAD)
-    if config["sandbox"] == "none":
+    if config["sandbox"] == "local":
+        memory, why = _memory_group(config.get("contained", False))
+        walls.enter_namespaces(paths)
+        _go_on_as_child(memory)
+        raised = walls.raise_shared(paths, found["pytest"], config["scratch_mb"])
+        site, for_tests = view.SITE, view.TESTER_SITE
+    else:
         site = os.path.join(config["box"], "site")
         os.makedirs(site)
         for path in paths:
             os.symlink(path, os.path.join(site, os.path.basename(path)))
         os.environ.update(HOME=config["box"], TMPDIR=os.path.join(config["box"], "tmp"))
-        raised, memory = walls.raise_none(config["box"]), None
         for_tests = os.path.join(config["box"], "for-tests")
         os.makedirs(for_tests)
         for path in found["pytest"]:
             os.symlink(path, os.path.join(for_tests, os.path.basename(path)))
-    else:
-        memory, why = _memory_group(config.get("contained", False))
-        walls.enter_namespaces()
-        pid = os.fork()
-        if pid:
-            _wait(pid, memory)
-        if memory is not None:
-            memory.enter()
-        raised = walls.raise_shared(paths, found["pytest"], config["scratch_mb"])
-        if memory is not None:
-            raised.standing.append("memory")
+        if config["sandbox"] == "weak":
+            memory, why = _memory_group(False)
+            user = walls.own_user(config["box"], paths)
+            kernel.become_reaper()
+            _go_on_as_child(memory, user)
+            raised = walls.raise_weak(config["box"], [*paths, *found["pytest"]], config["scratch_mb"], user)
         else:
-            raised.missing["memory"] = why
-        site, for_tests = view.SITE, view.TESTER_SITE
+            memory, why = None, "--sandbox none"
+            raised = walls.raise_none(config["box"])
+    if memory is not None:
+        raised.standing.append("memory")
+    else:
+        raised.missing["memory"] = why
     _serve(raised, memory, site, for_tests, found, [] if config.get("lean") else found["preload"])
 
 
@@ -123,13 +127,28 @@ def _memory_group(contained: bool) -> tuple[group.MemoryGroup | None, str]:
         return None, f"no control group can be {'read' if contained else 'made'}: {error}"
 
 
-def _wait(pid: int, memory: group.MemoryGroup | None) -> None:
-    """The first process: wait for process 1 of the namespace, tidy up, end as it did. Never returns."""
+def _go_on_as_child(memory: group.MemoryGroup | None, user: int = 0) -> None:
+    """Fork the process that becomes the supervisor, in the control group; this one only waits for its end."""
+    pid = os.fork()
+    if pid:
+        _wait(pid, memory, user)
+    if memory is not None:
+        memory.enter()
+
+
+def _wait(pid: int, memory: group.MemoryGroup | None, user: int) -> None:
+    """The first process: wait for the supervisor, tidy up, end as it did. Never returns."""
     signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGKILL))  # how we are asked to end at once
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)  # the judge's end is ours, whatever the supervisor does then
     os.close(0)
     os.close(1)
     _, status = os.waitpid(pid, 0)
+    if user:
+        walls.end_user(user)
+    try:
+        end_children(walls.open_children())  # where the supervisor was process 1 of a namespace there are none
+    except OSError:
+        pass
     if memory is not None:
         memory.remove()
     os._exit(os.waitstatus_to_exitcode(status) & 0xFF)

@@ -154,15 +154,17 @@ class Collected:
         self.link = link
         self.items: dict[str, Any] = {}
         self.error: BaseException | None = None
-        os.makedirs(folder, exist_ok=True)
-        with open(os.path.join(folder, FILE), "w", encoding="utf-8") as file:
-            file.write(source)
+        self.source = source
+        self.config: Any = None
         link.used_unconnected = False
         self.collect()
         if link.used_unconnected:
             self.items.clear()
 
     def collect(self) -> None:
+        os.makedirs(self.folder, exist_ok=True)
+        with open(os.path.join(self.folder, FILE), "w", encoding="utf-8") as file:
+            file.write(self.source)
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
         from _pytest import config as configuration
         from _pytest.main import Session
@@ -174,6 +176,7 @@ class Collected:
             [*told, "--import-mode=importlib", os.path.join(self.folder, FILE)], [self]
         )
         config._do_configure()
+        self.config = config
         session = Session.from_config(config)
         config.hook.pytest_sessionstart(session=session)
         session.perform_collect()
@@ -195,6 +198,9 @@ class Collected:
         if item is None:
             raise NotATest(f"pytest finds no test {node!r} in the module")
         self.error = None
+        factory = getattr(self.config, "_tmp_path_factory", None)
+        if factory is not None:
+            factory._basetemp = None  # the scratch folder was emptied since the last test
         reports = runtestprotocol(item, log=False, nextitem=None)
         if any(report.skipped for report in reports):
             raise NotATest(f"skipped: {self.error}")

@@ -29,6 +29,7 @@ import signal
 import socket
 import struct
 import time
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from . import child, group, kernel, scratch, tester, wire
@@ -44,6 +45,7 @@ HOW = (
 _UCRED = struct.Struct("3i")
 _ANCILLARY = socket.CMSG_SPACE(_UCRED.size)
 _SHORTEST_WAIT_S = 0.01
+_MOST_ENTRIES = 16384
 
 
 class Fault(Exception):
@@ -114,7 +116,7 @@ class Supervisor:
         if self.has("loadavg"):
             self.loadavg_fd = os.open("loadavg", os.O_RDONLY | os.O_CLOEXEC, dir_fd=walls.proc_fd)
         self.parts = {
-            path: os.stat(path).st_size if not walls.none else -1
+            path: os.stat(path).st_size if walls.apart else -1
             for path in (os.path.join(walls.box, name) for name in PARTS)
         }
         self.box_size = os.stat(walls.box).st_size + 20  # a tmpfs counts 20 for an entry: the solution's file
@@ -217,7 +219,7 @@ class Supervisor:
         """End the cell and all in it; its wait status."""
         if not self.cell_pid:
             return 0
-        if self.walls.none:  # no namespace whose end would be the end of all in it
+        if not self.walls.apart:  # no namespace whose end would be the end of all in it
             self.finish()
         self.child = None
         self.release()
@@ -285,6 +287,8 @@ class Supervisor:
                 self.gone(fd, event)
             if os.fstat(self.output_fd).st_size >= self.output_bytes:
                 return self.stopped("output", f"more than {self.output_bytes:,} bytes of output", begun, base)
+            if self.walls.scratch_bytes and _holds_more(self.parts, self.walls.scratch_bytes):
+                return self.stopped("output", f"more than {self.walls.scratch_bytes:,} bytes of files", begun, base)
             over = self.over_time(begun, base)
             if over:
                 return self.stopped("fault" if over.startswith("the machine") else "timeout", over, begun, base)
@@ -535,6 +539,8 @@ class Supervisor:
     def next_look(self, begun: float, base: float) -> float:
         """Milliseconds until a limit could be reached at the earliest."""
         passed = time.monotonic() - begun
+        if self.walls.scratch_bytes:
+            return 1000 * _SHORTEST_WAIT_S
         if passed < self.time.cpu_s:
             return 1000 * max(self.time.cpu_s - passed, _SHORTEST_WAIT_S)
         return 1000 * max(self.time.cpu_s - (self.cpu_now() - base), _SHORTEST_WAIT_S, passed / 50)
@@ -656,7 +662,7 @@ class Supervisor:
         """
         box = os.stat(self.walls.box)
         scratch.put_back(self.walls.box, box)
-        if box.st_size > self.box_size and not self.walls.none:  # only where no Landlock stands
+        if box.st_size > self.box_size and self.walls.apart:  # only where no Landlock stands
             raise Fault("something was left in the box")
         for path, empty in self.parts.items():
             try:
@@ -668,6 +674,8 @@ class Supervisor:
                 scratch.put_back(path, found)
             except FileNotFoundError:  # without walls a program can take the folder itself away
                 os.makedirs(path)
+        if self.walls.shared:
+            _remove_own(self.walls.shared)
 
     def read_output(self) -> tuple[bytes, bool]:
         """What was written, and whether it is all of it: more than may be is not read."""
@@ -717,6 +725,41 @@ def _drain(pair: tuple[socket.socket, socket.socket]) -> None:
                 pass
         except BlockingIOError:
             pass
+
+
+def _holds_more(folders: Iterable[str], limit: int) -> bool:
+    """Whether the files in folders, and all beneath them, take more than so many bytes, or are very many."""
+    size, entries, waiting = 0, 0, list(folders)
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as found:
+                for entry in found:
+                    entries += 1
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    else:
+                        size += entry.stat(follow_symlinks=False).st_blocks * 512
+        except OSError:  # it is gone meanwhile, or closed to all
+            continue
+        if size > limit or entries > _MOST_ENTRIES:
+            return True
+    return False
+
+
+def _remove_own(folder: str) -> None:
+    """Remove the files of our user in a folder that others use too."""
+    for entry in os.scandir(folder):
+        try:
+            if entry.stat(follow_symlinks=False).st_uid != os.getuid():
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                os.chmod(entry.path, 0o700)
+                scratch.remove_all(entry.path)
+                os.rmdir(entry.path)
+            else:
+                os.unlink(entry.path)
+        except FileNotFoundError:
+            continue
 
 
 def _signal_name(number: int) -> str:

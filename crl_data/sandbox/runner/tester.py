@@ -33,7 +33,7 @@ _OF_FAULT = {
     proxy.LOAD: "load",
     proxy.DEAD: "dead",
 }
-TESTS = "tests"  # the part of the tester's own scratch folder where a test module lies
+TESTS = "tmp/tests"  # where in the scratch folder a test module lies while it is collected
 
 
 class Program:

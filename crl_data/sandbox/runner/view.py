@@ -100,6 +100,31 @@ def hidden(paths: list[str]) -> list[str]:
     return sorted(set(found))
 
 
+def readable(libraries: list[str]) -> tuple[list[str], list[str]]:
+    """What may be read where no view can be made: the same paths, without the folders that `build` covers.
+
+    Also the folders above what is left out, which have to be listed for anything to be imported from them.
+    """
+    paths = shown()
+    covered = hidden(paths)
+    kept = [f"/dev/{name}" for name in _DEVICES]
+    above: list[str] = []
+    for path in paths:
+        if not (os.path.islink(path) and os.path.isdir(path)):  # what such a link leads to is a path of its own
+            kept += _without(os.path.realpath(path), covered, above)
+    return [*kept, *map(os.path.realpath, libraries)], above
+
+
+def _without(path: str, covered: list[str], above: list[str]) -> list[str]:
+    """A path, or where folders beneath it are covered, all else that is in it."""
+    if path in covered:
+        return []
+    if not any(one.startswith(path + "/") for one in covered):
+        return [path]
+    above.append(path)
+    return [part for name in os.listdir(path) for part in _without(os.path.join(path, name), covered, above)]
+
+
 def _python_folders(path: str) -> list[str]:
     if os.path.islink(path) or not os.path.isdir(path):
         return []
