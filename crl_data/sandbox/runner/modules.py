@@ -3,19 +3,23 @@
 `Plain` is a small runner for modules of functions, classes and `unittest.TestCase` without fixtures, parameters and
 marks; it does what pytest does there, and costs a hundredth of it (`tests/judging/test_modules.py` shows them equal).
 `Collected` is pytest itself: the module is collected once, in the tester's cell, and its tests are run one at a time.
+
+`unittest` and `inspect` are imported where they are used: this module is loaded before the zygotes are forked, and what it
+imports would be in the process of every solution, in its sight and in the price of its fork.
 """
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 import types
-import unittest
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import proxy
+
+if TYPE_CHECKING:
+    import unittest
 
 NAME = "test_solution"
 FILE = "test_solution.py"
@@ -35,6 +39,8 @@ class Plain:
         self.code = compile(source, FILE, "exec", dont_inherit=True)
 
     def run(self, node: str) -> None:
+        import unittest
+
         module = types.ModuleType(NAME)
         sys.modules[NAME] = module
         exec(self.code, module.__dict__)
@@ -72,6 +78,8 @@ class _Around:
         self.call(self.after)
 
     def call(self, name: str) -> None:
+        import inspect
+
         function = getattr(self.owner, name, None)
         if function is None:
             return
@@ -81,6 +89,8 @@ class _Around:
 
 def _test(found: Any, node: str) -> Callable[..., Any]:
     """A function that is a test of the module itself: a name that it imports and that looks like one is not."""
+    import inspect
+
     name = node.rpartition("::")[2]
     if not isinstance(found, types.FunctionType) or found.__module__ != NAME or not name.startswith("test"):
         raise NotATest(f"the module has no test {node!r}")
@@ -92,6 +102,8 @@ def _test(found: Any, node: str) -> Callable[..., Any]:
 
 
 def _run_method(owner: type, name: str) -> None:
+    import inspect
+
     if "__init__" in owner.__dict__:
         raise NotATest(f"the class {owner.__name__!r} has an __init__")
     _test(inspect.getattr_static(owner, name, None), name)
@@ -102,39 +114,47 @@ def _run_method(owner: type, name: str) -> None:
             method()
 
 
-class _Result(unittest.TestResult):
-    """Keeps the first exception of a test, as it was raised."""
+def _result() -> Any:
+    import unittest
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.error: BaseException | None = None
-        self.passed = False
+    class Result(unittest.TestResult):
+        """Keeps the first exception of a test, as it was raised."""
 
-    def addSuccess(self, test: Any) -> None:  # noqa: N802
-        self.passed = True
+        def __init__(self) -> None:
+            super().__init__()
+            self.error: BaseException | None = None
+            self.passed = False
 
-    def addError(self, test: Any, err: Any) -> None:  # noqa: N802
-        self.error = self.error or err[1]
+        def addSuccess(self, test: Any) -> None:  # noqa: N802
+            self.passed = True
 
-    addFailure = addError  # noqa: N815
-
-    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802
-        if err is not None:
+        def addError(self, test: Any, err: Any) -> None:  # noqa: N802
             self.error = self.error or err[1]
 
-    def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802
-        self.error = self.error or NotATest(f"skipped: {reason}")
+        addFailure = addError  # noqa: N815
 
-    def addUnexpectedSuccess(self, test: Any) -> None:  # noqa: N802
-        self.error = self.error or AssertionError("it passed, and was expected to fail")
+        def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:  # noqa: N802
+            if err is not None:
+                self.error = self.error or err[1]
 
-    def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802
-        self.passed = True
+        def addSkip(self, test: Any, reason: str) -> None:  # noqa: N802
+            self.error = self.error or NotATest(f"skipped: {reason}")
+
+        def addUnexpectedSuccess(self, test: Any) -> None:  # noqa: N802
+            self.error = self.error or AssertionError("it passed, and was expected to fail")
+
+        def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802
+            self.passed = True
+
+    return Result()
 
 
 def _run_case(owner: type[unittest.TestCase], name: str) -> None:
+    import inspect
+    import unittest
+
     _test(inspect.getattr_static(owner, name, None), name)
-    result = _Result()
+    result = _result()
     suite = unittest.TestSuite([owner(name)])
     suite.run(result)
     if result.error is not None:
