@@ -68,7 +68,7 @@ def _edit(file: str, old: str, new: str) -> _Off:
     return _Off(edits=((file, old, new),))
 
 
-_PROCESSES = ("walls.py", "(resource.RLIMIT_NPROC, limits.processes)", "(resource.RLIMIT_NPROC, 200)")
+_PROCESSES = ("walls.py", "(resource.RLIMIT_NPROC, limits.processes + (other_tasks or 0))", "(resource.RLIMIT_NPROC, 200)")
 _MEMORY = ("walls.py", "(resource.RLIMIT_AS, base + limits.memory)", "(resource.RLIMIT_AS, 8 << 30)")
 _SWITCHED_OFF = {
     "ours without rules 1 and 2": _Off(gathering=_PassesCount),
@@ -86,13 +86,13 @@ _SWITCHED_OFF = {
         edits=(
             (
                 "cell.py",
-                "                os.kill(-1, signal.SIGKILL)  # all but ourselves\n",
-                "                if self.pid: os.kill(self.pid, signal.SIGKILL)\n",
+                "        if self.raised.ends_all:\n            walls.end_all(self.raised)\n        elif self.pid:\n",
+                "        if self.pid:\n",
             ),
             (
                 "cell.py",
-                "                os.waitpid(-1, 0)\n            except ChildProcessError:\n",
-                "                raise ChildProcessError\n            except ChildProcessError:\n",
+                "            os.waitpid(-1, 0)\n        except ChildProcessError:\n",
+                "            raise ChildProcessError\n        except ChildProcessError:\n",
             ),
         )
     ),
@@ -100,7 +100,11 @@ _SWITCHED_OFF = {
     "ours without landlock": _edit(
         "walls.py", "        kernel.landlock_restrict(walls.landlock_rules)\n", "        pass\n"
     ),
-    "ours with another folder in sight": _edit("view.py", "    paths = shown()\n", "    paths = [*shown(), '/var']\n"),
+    "ours with another folder in sight": _edit(
+        "view.py",
+        "    paths = shown()\n    covered = hidden(paths)\n    devices",
+        "    paths = [*shown(), '/var']\n    covered = hidden(paths)\n    devices",
+    ),
     "ours without a network of its own": _edit(
         "walls.py", "kernel.CLONE_NEWNS | kernel.CLONE_NEWNET |", "kernel.CLONE_NEWNS |"
     ),
