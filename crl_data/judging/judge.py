@@ -116,13 +116,14 @@ class Judge:
     ) -> None:
         self.policy = policy or Policy()
         self.jobs = jobs or processors()
+        mine: Sandbox | None = None
         if isinstance(sandbox, str):
-            sandbox = open_sandbox(sandbox, self.policy.libraries, allow_weak=allow_weak)
+            mine = sandbox = open_sandbox(sandbox, self.policy.libraries, allow_weak=allow_weak)
         self.sandbox = sandbox
         self._memory = memory
         self._closed = False
         self._workers = [Worker(self.sandbox) for _ in range(self.jobs)]
-        if isinstance(sandbox, str) and self.sandbox.spare:
+        if mine is not None and mine.spare:
             self._workers[0].take_spare()
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()
         for worker in reversed(self._workers):

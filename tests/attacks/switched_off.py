@@ -68,7 +68,11 @@ def _edit(file: str, old: str, new: str) -> _Off:
     return _Off(edits=((file, old, new),))
 
 
-_PROCESSES = ("walls.py", "(resource.RLIMIT_NPROC, limits.processes + (other_tasks or 0))", "(resource.RLIMIT_NPROC, 200)")
+_PROCESSES = (
+    "walls.py",
+    "(resource.RLIMIT_NPROC, limits.processes + (other_tasks or 0))",
+    "(resource.RLIMIT_NPROC, 200)",
+)
 _MEMORY = ("walls.py", "(resource.RLIMIT_AS, base + limits.memory)", "(resource.RLIMIT_AS, 8 << 30)")
 _SWITCHED_OFF = {
     "ours without rules 1 and 2": _Off(gathering=_PassesCount),
@@ -138,6 +142,7 @@ def judge_without(name: str) -> Iterator[Judge]:
                 assert text.count(old) == 1, f"{name}: {file} has {text.count(old)} times {old!r}"
                 (runner / file).write_text(text.replace(old, new))
             undo.enter_context(mock.patch.object(local, "_RUNNER", runner))
+            undo.enter_context(mock.patch.object(local, "_broken", lambda _: {}))  # or it would refuse to judge
         if off.gathering is not None:
             undo.enter_context(mock.patch.object(evidence, "_Gathering", off.gathering))
         if off.order is not None:

@@ -51,8 +51,7 @@ def launch() -> None:
 def _launch(config: dict[str, Any]) -> None:
     found = config.get("found")
     if found is None:
-        folders = config.get("site") or view.hidden(view.shown())
-        found = _resolve(config["libraries"], folders) | {"pytest": view.pytest_paths(folders)}
+        found = _resolve(config["libraries"], config.get("site") or view.hidden(view.shown()))
     if "missing" in found:
         wire.write_frame(1, {"missing_library": found["missing"]})
         return
@@ -80,7 +79,7 @@ def _launch(config: dict[str, Any]) -> None:
             user = walls.own_user(config["box"], paths)
             kernel.become_reaper()
             _go_on_as_child(memory, user)
-            raised = walls.raise_weak(config["box"], [*paths, *found["pytest"]], config["scratch_mb"], user)
+            raised = walls.raise_weak(config["box"], paths, [*found["pytest"], for_tests], config["scratch_mb"], user)
         else:
             memory, why = None, "--sandbox none"
             raised = walls.raise_none(config["box"])
@@ -98,21 +97,26 @@ def _preload() -> None:
 
 
 def _resolve(names: list[str], site: list[str]) -> dict[str, Any]:
-    """`libraries.resolve` in a process of its own: what it imports would make every later fork dearer."""
-    if not names:
-        return {"paths": [], "versions": {}, "preload": []}
+    """What is installed of the named libraries and of pytest; found in a process of its own.
+
+    What that imports would make every later fork dearer, and lay out the memory of this runner otherwise than that of one
+    which is told.
+    """
     receive, send = os.pipe()
     pid = os.fork()
     if pid == 0:
-        from . import libraries
-
         try:
-            paths, versions, preload = libraries.resolve(names, site)
-            answer: dict[str, Any] = {"paths": paths, "versions": versions, "preload": preload}
-        except libraries.Missing as error:
-            answer = {"missing": str(error)}
-        wire.write_frame(send, answer)
-        os._exit(0)
+            answer: dict[str, Any] = {"paths": [], "versions": {}, "preload": [], "pytest": view.pytest_paths(site)}
+            if names:
+                from . import libraries
+
+                try:
+                    answer["paths"], answer["versions"], answer["preload"] = libraries.resolve(names, site)
+                except libraries.Missing as error:
+                    answer = {"missing": str(error)}
+            wire.write_frame(send, answer)
+        finally:
+            os._exit(0)
     os.close(send)
     answer, _ = wire.read_frame(receive)
     os.close(receive)

@@ -57,6 +57,9 @@ class Walls:
         self.scratch_bytes = 0  # how much may be written to the scratch folder, where the kernel does not see to it
         self.shared = ""  # a folder of this machine in which the solution's user may leave files
         self.children_fd = -1  # in a cell that is not apart: the list of its children
+        self.readable: list[str] = []  # what the rules of Landlock let a solution read, and list
+        self.listable: list[str] = []
+        self.for_tests: list[str] = []  # what a tester may read besides
         self.ends_all = False  # in a cell: signalling all processes reaches those of the solution, and no other
 
 
@@ -112,7 +115,7 @@ def raise_none(box: str) -> Walls:
     return walls
 
 
-def raise_weak(box: str, libraries: list[str], scratch_mb: int, user: int) -> Walls:
+def raise_weak(box: str, libraries: list[str], for_tests: list[str], scratch_mb: int, user: int) -> Walls:
     """The walls that stand without namespaces. Root becomes `user`, which nobody else is; 0: it is not root.
 
     Raises `OSError` where a step is refused.
@@ -150,6 +153,7 @@ def raise_weak(box: str, libraries: list[str], scratch_mb: int, user: int) -> Wa
         walls.missing |= dict.fromkeys(("network", "ipc", "seccomp"), _no_table())
     readable, listable = view.readable(libraries)
     _prepare_landlock(walls, [*readable, box], listable)
+    walls.for_tests = list(map(os.path.realpath, for_tests))
     try:
         walls.scope = kernel.landlock_scope()
     except OSError:
@@ -227,12 +231,16 @@ def prepare_own(walls: Walls) -> None:
 
 
 def _prepare_landlock(walls: Walls, readable: list[str], listable: list[str]) -> None:
-    parts = [os.path.join(walls.box, name) for name in view.PARTS]
+    walls.readable, walls.listable = readable, listable
     try:
-        walls.landlock_rules = _rules(walls, parts, readable, listable)
+        walls.landlock_rules = _rules(walls, _parts(walls), readable, listable)
         walls.standing.append("landlock")
     except OSError as error:
         walls.missing["landlock"] = str(error)
+
+
+def _parts(walls: Walls) -> list[str]:
+    return [os.path.join(walls.box, name) for name in view.PARTS]
 
 
 def _rules(walls: Walls, parts: list[str], readable: list[str], listable: list[str]) -> int:
@@ -276,6 +284,9 @@ def raise_own(walls: Walls, limits: Limits, user: int, group: int, tester: bool 
                 os.close(walls.landlock_rules)
                 walls.landlock_rules = _rules(walls, [walls.box], ["/"], [])
     else:
+        if tester and walls.landlock_rules >= 0:
+            os.close(walls.landlock_rules)
+            walls.landlock_rules = _rules(walls, _parts(walls), [*walls.readable, *walls.for_tests], walls.listable)
         kernel.become_reaper()
         walls.children_fd = open_children()
         if not walls.none:
