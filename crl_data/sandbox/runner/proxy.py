@@ -361,8 +361,10 @@ class Link:
         kind: type[Exception] = nearest
         ours = self.namespace.get(own) if type(own) is str else None
         for known in (self.classes.get(own) if type(own) is str else None, ours):
-            if isinstance(known, type) and issubclass(known, nearest):
-                kind = known
+            if isinstance(known, type) and issubclass(known, Exception):
+                less = next(one for one in known.__mro__ if one.__module__ == "builtins")
+                if issubclass(known, nearest) or issubclass(nearest, less):
+                    kind = known
         given = [unpacker.unpack(one, 0) for one in args]
         error = kind.__new__(kind, *given)
         error.args = tuple(given)
