@@ -117,14 +117,14 @@ def _run_method(owner: Any, class_name: str, name: str) -> None:
     import unittest
 
     if not isinstance(owner, type) or _of_solution(owner) or inspect.isabstract(owner):
-        raise NotATest(f"the module has no class {class_name!r}")
+        raise NotATest(f"the module has no test {class_name}::{name}: no such class")
     if not getattr(owner, "__test__", True):
         raise NotATest(f"the class {class_name!r} says that it is no test")
     if issubclass(owner, unittest.TestCase):
         _run_case(owner, name)
         return
     if not class_name.startswith("Test"):
-        raise NotATest(f"the class {class_name!r} is not named as a test")
+        raise NotATest(f"the module has no test {class_name}::{name}: the class is not named as one")
     if owner.__init__ is not object.__init__ or owner.__new__ is not object.__new__:
         raise NotATest(f"the class {class_name!r} has an __init__ or a __new__")
     _test(inspect.getattr_static(owner, name, None), name)
@@ -210,7 +210,7 @@ class _AroundCases:
             self.owner.tearDownClass()
         finally:
             self.owner.doClassCleanups()
-        for _, error, _ in self.owner.tearDown_exceptions:
+        for _, error, _ in self.owner.tearDown_exceptions:  # type: ignore[attr-defined]
             raise error
 
 
