@@ -45,9 +45,7 @@ def main() -> None:
         print(f"{way:<10}{1000 * spent / len(works):>18.2f}{ratio:>16.2f}{differ:>22}")
 
 
-def work(
-    judge: Judge, data: Path, problems: int, each: int
-) -> list[tuple[Problem, Solution, dict[Way, Calibration]]]:
+def work(judge: Judge, data: Path, problems: int, each: int) -> list[tuple[Problem, Solution, dict[Way, Calibration]]]:
     """Solutions, each with what the judge needs to know to judge it by each way."""
     by_id = {problem.id: problem for problem in imported("humaneval", data / "humaneval" / "HumanEval.jsonl.gz")}
     chosen = list(by_id.values())[:: max(1, len(by_id) // problems)][:problems]

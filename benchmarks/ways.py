@@ -127,9 +127,7 @@ def _mbpp_plus(data: Path) -> Iterator[Problem]:
 
 def _module(name: str, source: str, reference: str) -> Problem:
     tests = tuple(Test(input=node) for node in modules.read(source).tests)
-    return Problem(
-        id=name, question="", test_kind=TestKind.PYTEST, tests=tests, test_setup=source, reference=reference
-    )
+    return Problem(id=name, question="", test_kind=TestKind.PYTEST, tests=tests, test_setup=source, reference=reference)
 
 
 def _polyglot(data: Path) -> Iterator[Problem]:
