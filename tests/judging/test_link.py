@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,7 @@ from hypothesis import strategies as st
 from crl_data.judging import Judge
 from crl_data.judging.policy import Way
 from crl_data.sandbox.runner import proxy, values
-from crl_data.types import Judgement, Outcome, Problem, Solution, Test
+from crl_data.types import Judgement, Outcome, Problem, Solution
 from tests.conftest import assert_problem
 
 INTERFACE = {

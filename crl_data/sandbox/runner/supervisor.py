@@ -311,6 +311,8 @@ class Supervisor:
             ready = dict(self.poll.poll(min(self.next_look(begun, base), 1000 * CPU_S)))
             if self.cell_fd in ready:
                 raise Fault(f"the cell is gone (wait status {self.close()})")
+            if bench.is_gone():  # then the solution's process ends too, and not by its own doing
+                return self.stopped("fault", "the tester's process ended", begun, base)
             if self.channels.cell[0].fileno() in ready:
                 return self.died(begun, base)
             for fd, event in ready.items():
@@ -342,6 +344,8 @@ class Supervisor:
             cpu = max(cpu, self.cpu_now())
         running.cpu, bench.cpu = cpu, _cpu(bench.pid, bench.cpu)
         if self.is_dead(_DYING_S if how == "dead" else 0):
+            if bench.is_gone():
+                return self.stopped("fault", "the tester's process ended", begun, base)
             return self.died(begun, base)
         if how == "dead":
             return self.stopped("protocol", "it closed the channel over which it is called", begun, base)
@@ -404,7 +408,7 @@ class Supervisor:
         self.poll.register(control, select.POLLIN)
         self.child = _Child(control, before)
         if self.served:
-            self.child.pid = self.bench.hello(control, self.cell_fd)
+            self.child.pid = self.bench.hello(control, self.cell_fd, self.channels.cell[0])
             os.close(self.input_fd)  # an end of the pair that the two talk over is the solution's alone
             self.input_fd = -1
         return self.child
