@@ -7,6 +7,7 @@ from typing import Any
 
 from crl_data.columns import Fault, describe
 from crl_data.compare import output_rule
+from crl_data.nodes import Names
 from crl_data.syntax import parse
 from crl_data.types import Problem, TestKind
 
@@ -77,7 +78,14 @@ def _assert(problem: Problem) -> Fault | None:
 def _pytest(problem: Problem) -> Fault | None:
     if not (problem.test_setup or "").strip():
         return Fault("test_setup", "the source of a test module", "nothing")
-    return _python("test_setup", problem.test_setup or "")
+    fault = _python("test_setup", problem.test_setup or "")
+    if fault is not None:
+        return fault
+    names = Names(problem.test_setup or "")
+    for place, test in enumerate(problem.tests):
+        if names.lack(test.input):
+            return Fault(f"tests[{place}].input", "the node id of a test in test_setup", describe(test.input))
+    return None
 
 
 def _python(field: str, source: str) -> Fault | None:

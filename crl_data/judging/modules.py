@@ -80,7 +80,27 @@ def _needs_pytest(tree: ast.Module) -> str:
         needed = len(node.args.args) + len(node.args.posonlyargs) - len(node.args.defaults) - in_class
         if node.name.startswith("test") and (needed > 0 or node.args.kwonlyargs):
             return f"the fixtures of {node.name}"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and any(
+            isinstance(inner, ast.ClassDef) and (inner.name.startswith("Test") or _is_test_case(inner))
+            for inner in node.body
+        ):
+            return f"the classes in {node.name}"
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test") and _yields(node):
+            return f"the generator {node.name}, of which pytest makes an error"
     return ""
+
+
+def _yields(function: ast.FunctionDef) -> bool:
+    """Whether a function is a generator."""
+    waiting: list[ast.AST] = [*function.body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return False
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, bool]]:

@@ -65,14 +65,15 @@ class Bench:
         socket.send_fds(self.channels.cell[0], [FORK], Ends(its_control.fileno(), peer, self.flag_fd, null))
         its_control.close()
         self.ended()
-        self.pid, self.cpu = self.hello(control, self.cell_fd), 0.0
+        self.pid, self.cpu = self.hello(control, self.cell_fd, self.channels.cell[0]), 0.0
         return control
 
-    def hello(self, control: socket.socket, cell_fd: int) -> int:
-        """The id of a new process, by the kernel's word."""
+    def hello(self, control: socket.socket, cell_fd: int, ends: socket.socket) -> int:
+        """The id of a new process, by the kernel's word. `ends`: where its cell would tell that it ended."""
         waiting = select.poll()
         waiting.register(control, select.POLLIN)
         waiting.register(cell_fd, select.POLLIN)
+        waiting.register(ends, select.POLLIN)
         if any(fd == control.fileno() for fd, _ in waiting.poll(1000 * _PREPARED_S)):
             message, ancillary, _, _ = control.recvmsg(16, _ANCILLARY)
             if message == b"H":
@@ -99,6 +100,13 @@ class Bench:
     def asks(self) -> bool:
         """Whether the test waits for the solution's answer."""
         return os.pread(self.flag_fd, 1, 0) == b"\1"
+
+    def is_gone(self) -> bool:
+        """Whether all that held our channel has ended, as it does with the cell: before the channel to the solution does."""
+        assert self.control is not None
+        waiting = select.poll()
+        waiting.register(self.control, 0)
+        return any(event & select.POLLHUP for _, event in waiting.poll(0))
 
     def close(self) -> None:
         """End the cell and all in it."""

@@ -39,36 +39,24 @@ class Plain:
         self.code = compile(source, FILE, "exec", dont_inherit=True)
 
     def run(self, node: str) -> None:
-        import unittest
-
         module = types.ModuleType(NAME)
+        module.__file__ = os.path.abspath(FILE)
         sys.modules[NAME] = module
         exec(self.code, module.__dict__)
-        *path, name = node.split("::")
-        owner: Any = module
-        for part in path:
-            owner = owner.__dict__.get(part)
-            named = isinstance(owner, type) and (part.startswith("Test") or issubclass(owner, unittest.TestCase))
-            if not named or owner.__module__ != NAME:
-                raise NotATest(f"the module has no test {node!r}")
-        with (
-            _Around(module, "setUpModule", "tearDownModule"),
-            _Around(module, "setup_module", "teardown_module", module),
-        ):
-            if isinstance(owner, type) and issubclass(owner, unittest.TestCase):
-                _run_case(owner, name)
-            elif isinstance(owner, type):
-                _run_method(owner, name)
+        owner, within, name = node.rpartition("::")
+        with _Around(module, ("setUpModule", "setup_module"), ("tearDownModule", "teardown_module"), module):
+            if within:
+                _run_method(getattr(module, owner, None), owner, name)
             else:
-                function = _test(module.__dict__.get(name), node)
-                with _Around(module, "setup_function", "teardown_function", function):
-                    function()
+                function = _test(getattr(module, name, None), name)
+                with _Around(module, ("setup_function",), ("teardown_function",), function):
+                    _called(function)
 
 
 class _Around:
-    """Calls a function of the module before, and another after, if they are there; with an argument where they take one."""
+    """Calls the first of some functions of an owner before, and of others after, with an argument where one is taken."""
 
-    def __init__(self, owner: Any, before: str, after: str, argument: Any = None) -> None:
+    def __init__(self, owner: Any, before: tuple[str, ...], after: tuple[str, ...], argument: Any) -> None:
         self.owner, self.before, self.after, self.argument = owner, before, after, argument
 
     def __enter__(self) -> None:
@@ -77,41 +65,74 @@ class _Around:
     def __exit__(self, *_: object) -> None:
         self.call(self.after)
 
-    def call(self, name: str) -> None:
+    def call(self, names: tuple[str, ...]) -> None:
         import inspect
 
-        function = getattr(self.owner, name, None)
-        if function is None:
-            return
-        takes = len(inspect.signature(function).parameters)
-        function(self.argument) if takes else function()
+        found = [getattr(self.owner, name) for name in names if getattr(self.owner, name, None) is not None]
+        for function in found[:1]:
+            if isinstance(self.owner, type):  # called with the class, whether it is a class method or not
+                function = getattr(function, "__func__", function)
+            takes = function.__code__.co_argcount - inspect.ismethod(function)
+            function(self.argument) if takes else function()
 
 
-def _test(found: Any, node: str) -> Callable[..., Any]:
-    """A function that is a test of the module itself: a name that it imports and that looks like one is not."""
+def _test(found: Any, name: str) -> Callable[..., Any]:
+    """What pytest takes for a test; a function of the solution's, imported under a name that looks like one, is none."""
+    import functools
     import inspect
 
-    name = node.rpartition("::")[2]
-    if not isinstance(found, types.FunctionType) or found.__module__ != NAME or not name.startswith("test"):
-        raise NotATest(f"the module has no test {node!r}")
-    if inspect.isgeneratorfunction(found):
-        raise NotATest(f"{node!r} is a generator, whose body would never run")
-    if inspect.iscoroutinefunction(found) or inspect.isasyncgenfunction(found):
-        raise NotATest(f"{node!r} is a coroutine, whose body would never run")
-    return found
+    function: Any = getattr(found, "__func__", found)
+    unwrapped = inspect.unwrap(function)
+    real = unwrapped.func if isinstance(unwrapped, functools.partial) else unwrapped
+    if not (callable(function) and name.startswith("test") and getattr(function, "__test__", True)):
+        raise NotATest(f"the module has no test {name!r}")
+    if not (inspect.isfunction(function) or inspect.isfunction(real)) or _of_solution(unwrapped):
+        raise NotATest(f"the module has no test {name!r}")
+    _runs(function, name)
+    return function  # type: ignore[no-any-return]
 
 
-def _run_method(owner: type, name: str) -> None:
+def _of_solution(found: Any) -> bool:
+    return getattr(found, "__module__", None) == "solution"
+
+
+def _runs(function: Any, name: str) -> None:
+    """Raises `NotATest` for a function that does nothing when it is called."""
     import inspect
 
-    if "__init__" in owner.__dict__:
-        raise NotATest(f"the class {owner.__name__!r} has an __init__")
+    if inspect.isgeneratorfunction(function):
+        raise NotATest(f"{name!r} is a generator, whose body would never run")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise NotATest(f"{name!r} is a coroutine, whose body would never run")
+
+
+def _called(function: Callable[[], Any]) -> None:
+    result = function()
+    if hasattr(result, "__await__") or hasattr(result, "__aiter__"):
+        raise NotATest("it gave a coroutine, whose body would never run")
+
+
+def _run_method(owner: Any, class_name: str, name: str) -> None:
+    import inspect
+    import unittest
+
+    if not isinstance(owner, type) or _of_solution(owner) or inspect.isabstract(owner):
+        raise NotATest(f"the module has no test {class_name}::{name}: no such class")
+    if not getattr(owner, "__test__", True):
+        raise NotATest(f"the class {class_name!r} says that it is no test")
+    if issubclass(owner, unittest.TestCase):
+        _run_case(owner, name)
+        return
+    if not class_name.startswith("Test"):
+        raise NotATest(f"the module has no test {class_name}::{name}: the class is not named as one")
+    if owner.__init__ is not object.__init__ or owner.__new__ is not object.__new__:
+        raise NotATest(f"the class {class_name!r} has an __init__ or a __new__")
     _test(inspect.getattr_static(owner, name, None), name)
-    with _Around(owner, "setup_class", "teardown_class"):
+    with _Around(owner, ("setup_class",), ("teardown_class",), owner):
         one = owner()
         method = getattr(one, name)
-        with _Around(one, "setup_method", "teardown_method", method):
-            method()
+        with _Around(one, ("setup_method",), ("teardown_method",), method):
+            _called(method)
 
 
 def _result() -> Any:
@@ -144,23 +165,53 @@ def _result() -> Any:
             self.error = self.error or AssertionError("it passed, and was expected to fail")
 
         def addExpectedFailure(self, test: Any, err: Any) -> None:  # noqa: N802
-            self.passed = True
+            self.error = self.error or NotATest("it is expected to fail")
 
     return Result()
 
 
 def _run_case(owner: type[unittest.TestCase], name: str) -> None:
-    import inspect
     import unittest
 
-    _test(inspect.getattr_static(owner, name, None), name)
+    names = unittest.TestLoader().getTestCaseNames(owner) or ["runTest"]
+    function = getattr(owner, name, None)
+    if name not in names or not callable(function) or not getattr(function, "__test__", True):
+        raise NotATest(f"the class {owner.__name__!r} has no test {name!r}")
+    if not issubclass(owner, unittest.IsolatedAsyncioTestCase):
+        _runs(function, name)
     result = _result()
-    suite = unittest.TestSuite([owner(name)])
-    suite.run(result)
-    if result.error is not None:
-        raise result.error
+    with _AroundCases(owner), _Around(owner, ("setup_class",), ("teardown_class",), owner):
+        case = owner(name)
+        with _Around(case, ("setup_method",), ("teardown_method",), getattr(case, name)):
+            case.run(result)
+        if result.error is not None:
+            raise result.error
     if not result.passed:
         raise NotATest(f"{owner.__name__}.{name} did not come to its end")
+
+
+class _AroundCases:
+    """What `unittest` does around the tests of a class."""
+
+    def __init__(self, owner: type[unittest.TestCase]) -> None:
+        self.owner = owner
+
+    def __enter__(self) -> None:
+        if getattr(self.owner, "__unittest_skip__", False):
+            raise NotATest("skipped: the class")
+        try:
+            self.owner.setUpClass()
+        except Exception:
+            self.owner.doClassCleanups()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.owner.tearDownClass()
+        finally:
+            self.owner.doClassCleanups()
+        for _, error, _ in self.owner.tearDown_exceptions:  # type: ignore[attr-defined]
+            raise error
 
 
 # --- pytest -----------------------------------------------------------------------------------------------------------
@@ -174,6 +225,7 @@ class Collected:
         self.link = link
         self.items: dict[str, Any] = {}
         self.error: BaseException | None = None
+        self.parts: list[Any] = []  # reports of subtests
         self.source = source
         self.config: Any = None
         link.used_unconnected = False
@@ -207,6 +259,10 @@ class Collected:
         if call.excinfo is not None and self.error is None:
             self.error = call.excinfo.value
 
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """A hook of pytest's, which tells of parts of a test here and nowhere else."""
+        self.parts.append(report)
+
     def run(self, node: str) -> None:
         from _pytest.runner import runtestprotocol
 
@@ -217,16 +273,20 @@ class Collected:
         item = self.items.get(node)
         if item is None:
             raise NotATest(f"pytest finds no test {node!r} in the module")
-        self.error = None
+        self.error, self.parts = None, []
+        if hasattr(item, "_testcase") and not hasattr(item.parent.obj, "asyncSetUp"):
+            _runs(item.function, node)
         factory = getattr(self.config, "_tmp_path_factory", None)
         if factory is not None:
             factory._basetemp = None  # the scratch folder was emptied since the last test
         reports = runtestprotocol(item, log=False, nextitem=None)
+        ended = len(reports) == 3
+        reports += self.parts
         if any(report.skipped for report in reports):
             raise NotATest(f"skipped: {self.error}")
         if self.error is not None and any(report.failed for report in reports):
             raise self.error
-        if not all(report.passed for report in reports) or len(reports) != 3:
+        if not (ended and all(report.passed for report in reports)):
             raise NotATest(f"{node!r} did not come to its end")
 
 

@@ -141,7 +141,10 @@ class Link:
         """The end of a test, whatever became of it; whether the solution's process is spent."""
         if self.fault is not None:
             return True
-        return self.value(self.ask("end"), [], None) is not False
+        try:
+            return self.value(self.ask("end"), [], None) is not False
+        except Exception:  # it is the solution that answers, and it can say that it raised something
+            self.fail(PROTOCOL, "no answer to the end of a test")
 
     # --- questions ----------------------------------------------------------------------------------------------------
 
@@ -361,10 +364,16 @@ class Link:
         kind: type[Exception] = nearest
         ours = self.namespace.get(own) if type(own) is str else None
         for known in (self.classes.get(own) if type(own) is str else None, ours):
-            if isinstance(known, type) and issubclass(known, nearest):
-                kind = known
+            if isinstance(known, type) and issubclass(known, Exception):
+                less = next(one for one in known.__mro__ if one.__module__ == "builtins")
+                if issubclass(known, nearest) or issubclass(nearest, less):
+                    kind = known
         given = [unpacker.unpack(one, 0) for one in args]
         error = kind.__new__(kind, *given)
+        try:
+            nearest.__init__(error, *given)  # what Python's own classes keep beside `args`
+        except TypeError:  # an own class with arguments of its own
+            pass
         error.args = tuple(given)
         for name, packed in attributes.items():
             error.__dict__[str(name)] = unpacker.unpack(packed, 0)
@@ -412,11 +421,13 @@ class Link:
         offered = _FORWARDED | _COMPARING if self.handles else _FORWARDED  # what is equal, the solution would decide
         special = [method for method in shape["special"] if method in offered]
         body |= {method: self.method(method) for method in special}
+        decided = [method for method in shape["special"] if method in _COMPARING - offered]
+        body |= {method: self.refusal(f"what {method} of {name} says") for method in decided}
         if "__iter__" in shape["special"]:
             body["__iter__"] = _iterate
         if "__next__" in shape["special"]:
             body["__next__"] = _next
-        if "__eq__" in special and "__hash__" not in special:
+        if "__eq__" in shape["special"] and "__hash__" not in shape["special"]:
             body["__hash__"] = None
         made = _Meta(name, bases or (_Object,), body)
         type.__setattr__(made, "_crl_link", self)
@@ -430,6 +441,14 @@ class Link:
 
         method.__name__ = name
         return method
+
+    def refusal(self, what: str) -> Any:
+        """A method that is the solution's word and no value: were it left out, Python would answer in its place."""
+
+        def refused(_: Any, *args: Any) -> NoReturn:
+            self.fail(CANNOT, f"{what} cannot cross")
+
+        return refused
 
     def of_class(self, owner: str, name: str) -> Any:
         def static(*args: Any, **named: Any) -> Any:
@@ -486,6 +505,10 @@ class _Object(metaclass=_Meta):
 
     def __setattr__(self, name: str, value: Any) -> None:
         type(self)._crl_link.set(self.__dict__["_crl_number"], name, value)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """A copy would be the same object under another name."""
+        type(self)._crl_link.fail(CANNOT, f"a copy of an object of type {type(self).__name__} cannot cross")
 
     def __delattr__(self, name: str) -> None:
         type(self)._crl_link.delete(self.__dict__["_crl_number"], name)

@@ -45,6 +45,7 @@ HOW = (
 _UCRED = struct.Struct("3i")
 _ANCILLARY = socket.CMSG_SPACE(_UCRED.size)
 _SHORTEST_WAIT_S = 0.01
+_DYING_S = 5.0  # from the end of a process's channels to the word of its end, on a crowded machine
 _MOST_ENTRIES = 16384
 
 
@@ -310,6 +311,8 @@ class Supervisor:
             ready = dict(self.poll.poll(min(self.next_look(begun, base), 1000 * CPU_S)))
             if self.cell_fd in ready:
                 raise Fault(f"the cell is gone (wait status {self.close()})")
+            if bench.is_gone():  # then the solution's process ends too, and not by its own doing
+                return self.stopped("fault", "the tester's process ended", begun, base)
             if self.channels.cell[0].fileno() in ready:
                 return self.died(begun, base)
             for fd, event in ready.items():
@@ -340,8 +343,12 @@ class Supervisor:
         if self.last_pid() - running.before != 1:
             cpu = max(cpu, self.cpu_now())
         running.cpu, bench.cpu = cpu, _cpu(bench.pid, bench.cpu)
-        if how == "dead" or self.is_dead():
+        if self.is_dead(_DYING_S if how == "dead" else 0):
+            if bench.is_gone():
+                return self.stopped("fault", "the tester's process ended", begun, base)
             return self.died(begun, base)
+        if how == "dead":
+            return self.stopped("protocol", "it closed the channel over which it is called", begun, base)
         if cpu - base > self.time.cpu_s:
             return self.stopped("timeout", self.too_long(), begun, base)
         note = message[child.DONE.size : child.DONE.size + note_size].decode("utf-8", "replace")
@@ -353,11 +360,11 @@ class Supervisor:
             self.finish()
         return seen
 
-    def is_dead(self) -> bool:
-        """Whether the solution's process has ended by now."""
+    def is_dead(self, patience_s: float) -> bool:
+        """Whether the solution's process has ended by now, or does so before long."""
         waiting = select.poll()
         waiting.register(self.channels.cell[0], select.POLLIN)
-        return bool(waiting.poll(0))
+        return bool(waiting.poll(1000 * patience_s))
 
     def over_tested(self, begun: float, base: float, of_tester: float) -> tuple[str, str] | None:
         """Why a test must end now: the solution's time, or the tester's own, which says nothing of the solution."""
@@ -401,7 +408,7 @@ class Supervisor:
         self.poll.register(control, select.POLLIN)
         self.child = _Child(control, before)
         if self.served:
-            self.child.pid = self.bench.hello(control, self.cell_fd)
+            self.child.pid = self.bench.hello(control, self.cell_fd, self.channels.cell[0])
             os.close(self.input_fd)  # an end of the pair that the two talk over is the solution's alone
             self.input_fd = -1
         return self.child
