@@ -48,7 +48,7 @@ def run_script(source: str, files: Mapping[str, str], arguments: Sequence[str]) 
             _, sys.argv, sys.stdin, sys.stdout, sys.modules["__main__"], threading.excepthook = before
     if raised:
         raise raised[0]
-    return status, printed.buffer.getvalue().decode("utf-8", "replace")  # type: ignore[attr-defined]
+    return status, printed.buffer.getvalue().decode("utf-8", "replace")
 
 
 def _status(code: object) -> int:

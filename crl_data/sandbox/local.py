@@ -131,9 +131,14 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
         )
     _compile_runner()
     runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages(), "lean": True})
-    broken = _broken(runner) if backend != "none" else {}
-    walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
-    walls, missing = tuple(name for name in walls if name not in broken), missing | broken
+    found = runner.ready["found"]
+    try:
+        walls, missing = (
+            tried_walls(runner) if backend != "none" else (tuple(runner.ready["walls"]), runner.ready["missing"])
+        )
+    except RunnerDied as error:
+        runner.close()
+        raise SandboxUnavailable(f"this machine does not let a sandbox be made: {error}") from None
     lacking = tuple(name for name in REQUIRED_WALLS if name not in walls)
     if backend == "local" and lacking:
         runner.close()
@@ -177,13 +182,11 @@ def _close_all(runners: list[Runner]) -> None:
         runners.pop().close()
 
 
-def _broken(runner: Runner) -> dict[str, str]:
-    """The walls that a runner says stand, and that do not hold when they are tried."""
-    try:
-        return {name: f"it is up, and a program {did}" for name, did in checks.quick(runner).items()}
-    except RunnerDied as error:
-        runner.close()
-        raise SandboxUnavailable(f"this machine does not let a sandbox be made: {error}") from None
+def tried_walls(runner: Runner, *, contained: bool = False) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The walls of a runner that stand, and those that do not, each with its reason. One that is up and does not hold when
+    it is tried does not stand. Raises `RunnerDied`."""
+    fallen = {name: f"it is up, and a program {did}" for name, did in checks.quick(runner, contained=contained).items()}
+    return tuple(name for name in runner.ready["walls"] if name not in fallen), {**runner.ready["missing"], **fallen}
 
 
 def told(names: tuple[str, ...], missing: dict[str, str]) -> str:
