@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -38,6 +39,7 @@ def test_the_busy_loops_end_with_the_benchmark(number: signal.Signals) -> None:
     command = [sys.executable, "-c", CROWDED]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     benchmark = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment)
+    loops: list[int] = []
     try:
         assert benchmark.stdout is not None and benchmark.stdout.readline() == "ready\n"
         loops = [pid for pid, _ in below(benchmark.pid)]
@@ -46,5 +48,7 @@ def test_the_busy_loops_end_with_the_benchmark(number: signal.Signals) -> None:
         benchmark.wait(30)
         assert wait_until(lambda: not any(map(lives, loops))), loops
     finally:
-        benchmark.kill()
+        for pid in (benchmark.pid, *loops):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         benchmark.communicate()
