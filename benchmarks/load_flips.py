@@ -31,6 +31,12 @@ from crl_data.types import Test, TestKind
 
 TESTS = 10
 ENDLESS_SHARE = 0.02
+_LOOP = """
+import os, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
+while True:
+    pass
+"""
 
 # name: what is computed of two whole numbers, rightly and wrongly
 _FAMILIES = {
@@ -168,17 +174,22 @@ def judged(works: Sequence[Work], policy: Policy, workers: int) -> Side:
 
 @contextlib.contextmanager
 def crowd(loops: int, processors: int) -> Iterator[None]:
-    """So many processors for us, and endless loops on them, each in a session of its own (a share of its own, then)."""
+    """So many processors for us, and endless loops on them, each in a session of its own (a share of its own, then).
+
+    A loop has a pipe of ours as its standard input, and ends when that is shut: also where we are killed.
+    """
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, set(sorted(before)[:processors]))
-    command = [sys.executable, "-S", "-c", "while True: pass"]
-    others = [subprocess.Popen(command, start_new_session=True) for _ in range(loops)]
+    command = [sys.executable, "-S", "-c", _LOOP]
+    others: list[subprocess.Popen[bytes]] = []
     try:
+        for _ in range(loops):
+            others.append(subprocess.Popen(command, start_new_session=True, stdin=subprocess.PIPE))
         yield
     finally:
         for other in others:
             other.kill()
-            other.wait()
+            other.communicate()
         os.sched_setaffinity(0, before)
 
 

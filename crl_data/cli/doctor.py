@@ -21,6 +21,7 @@ from crl_data.sandbox import Sandbox, checks
 from crl_data.sandbox.local import REQUIRED_WALLS, SCRATCH_MB, open_sandbox, open_weak
 
 LIBRARIES = ("numpy",)  # what a recipe names by default
+IN_IMAGE = (*LIBRARIES, "pytest")  # test modules are run by the image's own
 _TOOLS = ("nvidia-smi", "rocm-smi")
 
 
@@ -29,7 +30,7 @@ def run(build_image: bool, as_json: bool) -> int:
     if build_image:
         from crl_data.sandbox import docker
 
-        docker.build_image(LIBRARIES)
+        docker.build_image(IN_IMAGE)
     found = examine_machine()
     print(json.dumps(found, ensure_ascii=False, indent=2) if as_json else _text(found))
     return 0 if found["auto"] else 1

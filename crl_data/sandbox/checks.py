@@ -265,12 +265,15 @@ print(json.dumps({name: text for name, text in done.items() if text}))
 _QUICK_WALLS = ("network", "files", "landlock", "processes", "user", "seccomp", "limits")
 
 
-def quick(runner: Runner) -> dict[str, str]:
-    """The walls that the runner says stand and that do not hold, each with what was got done. Raises `RunnerDied`."""
+def quick(runner: Runner, *, contained: bool = False) -> dict[str, str]:
+    """The walls that the runner says stand and that do not hold, each with what was got done. Raises `RunnerDied`.
+
+    contained: the runner is in a container, whose users are not those of this machine, though their numbers may be the same.
+    """
     asked = {
         "walls": [name for name in _QUICK_WALLS if name in runner.ready["walls"]],
         "file": str(Path(__file__)),
-        "user": os.getuid(),
+        "user": None if contained else os.getuid(),
         "limits": {
             "memory": int(_LIMITS.memory_mb * (1 << 20)),
             "output": int(_LIMITS.output_mb * (1 << 20)),

@@ -21,7 +21,7 @@ from typing import Any
 from crl_data.errors import EngineGone, RunnerDied, SandboxUnavailable, WorkError
 from crl_data.sandbox import container
 from crl_data.sandbox.client import Limits, Program, Runner, Session
-from crl_data.sandbox.local import REQUIRED_WALLS, SCRATCH_MB, Sandbox, runtime_of
+from crl_data.sandbox.local import REQUIRED_WALLS, SCRATCH_MB, Sandbox, runtime_of, told, tried_walls
 from crl_data.sandbox.runner import wire
 from crl_data.sandbox.runner.group import OVERHEAD_BYTES
 
@@ -74,12 +74,17 @@ def open_docker(
         return _start(client, digest, image, runtime, config)
 
     runner = start({"libraries": list(libraries)})
-    runner.close()
-    walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
-    gone = [name for name in REQUIRED_WALLS if name not in walls]
-    if gone:
+    try:
+        walls, missing = tried_walls(runner, contained=True)
+    except RunnerDied as error:
+        raise SandboxUnavailable(f"{prefix}a container of {image!r} does not let a sandbox be made: {error}") from None
+    finally:
+        runner.close()
+    found = runner.ready["found"]
+    lacking = tuple(name for name in REQUIRED_WALLS if name not in walls)
+    if lacking:
         raise SandboxUnavailable(
-            f"{prefix}the Docker engine does not let the runner raise its walls ({', '.join(gone)})"
+            f"{prefix}a container of {image!r} does not offer the walls that code is judged behind ({told(lacking, missing)})"
         )
     return Sandbox(
         backend="docker",

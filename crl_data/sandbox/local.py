@@ -11,7 +11,6 @@ import os
 import platform
 import py_compile
 import select
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -22,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from crl_data.errors import InputError, LibraryMissing, RunnerDied, SandboxUnavailable
+from crl_data.sandbox import box as boxes
 from crl_data.sandbox import checks
+from crl_data.sandbox.box import Box
 from crl_data.sandbox.client import Runner
 from crl_data.sandbox.runner import wire
 
@@ -130,10 +131,17 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
             f"--sandbox {backend} needs Linux, and this is {platform.system()}: start a Docker engine and use --sandbox docker"
         )
     _compile_runner()
+    if backend != "local":
+        boxes.sweep()
     runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages(), "lean": True})
-    broken = _broken(runner) if backend != "none" else {}
-    walls, missing, found = tuple(runner.ready["walls"]), dict(runner.ready["missing"]), runner.ready["found"]
-    walls, missing = tuple(name for name in walls if name not in broken), missing | broken
+    found = runner.ready["found"]
+    try:
+        walls, missing = (
+            tried_walls(runner) if backend != "none" else (tuple(runner.ready["walls"]), runner.ready["missing"])
+        )
+    except RunnerDied as error:
+        runner.close()
+        raise SandboxUnavailable(f"this machine does not let a sandbox be made: {error}") from None
     lacking = tuple(name for name in REQUIRED_WALLS if name not in walls)
     if backend == "local" and lacking:
         runner.close()
@@ -177,13 +185,11 @@ def _close_all(runners: list[Runner]) -> None:
         runners.pop().close()
 
 
-def _broken(runner: Runner) -> dict[str, str]:
-    """The walls that a runner says stand, and that do not hold when they are tried."""
-    try:
-        return {name: f"it is up, and a program {did}" for name, did in checks.quick(runner).items()}
-    except RunnerDied as error:
-        runner.close()
-        raise SandboxUnavailable(f"this machine does not let a sandbox be made: {error}") from None
+def tried_walls(runner: Runner, *, contained: bool = False) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The walls of a runner that stand, and those that do not, each with its reason. One that is up and does not hold when
+    it is tried does not stand. Raises `RunnerDied`."""
+    fallen = {name: f"it is up, and a program {did}" for name, did in checks.quick(runner, contained=contained).items()}
+    return tuple(name for name in runner.ready["walls"] if name not in fallen), {**runner.ready["missing"], **fallen}
 
 
 def told(names: tuple[str, ...], missing: dict[str, str]) -> str:
@@ -204,8 +210,8 @@ def runtime_of(told: dict[str, Any]) -> str:
 
 def start_runner(backend: str, config: dict[str, Any]) -> Runner:
     """Start one runner and wait until it serves. Raises `SandboxUnavailable` where it cannot."""
-    box = tempfile.mkdtemp(prefix="crl-box-") if backend in ("none", "weak") else None
-    config = {**config, "sandbox": backend, "scratch_mb": SCRATCH_MB, "box": box}
+    box = Box() if backend in ("none", "weak") else None
+    config = {**config, "sandbox": backend, "scratch_mb": SCRATCH_MB, "box": box and box.path}
     process = _Process([getattr(sys, "_base_executable", sys.executable), "-S", "-s", "-P", str(_RUNNER)], box)
     with contextlib.suppress(wire.Closed):  # why it ended so soon, it says itself
         wire.write_frame(process.write_fd, config)
@@ -241,7 +247,7 @@ def refusal(answer: dict[str, Any]) -> SandboxUnavailable:
 class _Process:
     """A runner as a child of ours."""
 
-    def __init__(self, command: list[str], box: str | None) -> None:
+    def __init__(self, command: list[str], box: Box | None) -> None:
         self._box = box
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, closed by `end`
         self._process = subprocess.Popen(
@@ -278,5 +284,5 @@ class _Process:
         said = self._log.read().decode("utf-8", "replace").strip()
         self._log.close()
         if self._box is not None:
-            shutil.rmtree(self._box, ignore_errors=True)
+            self._box.remove()
         return said.splitlines()[-1] if said else ""

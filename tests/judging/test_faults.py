@@ -11,16 +11,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from crl_data.errors import RunnerDied, SandboxUnavailable  # noqa: F401, for `judged_in_a_program`
 from crl_data.judging import Judge, Policy
-from crl_data.sandbox.runner import group
 from crl_data.types import Outcome, Problem, Solution
 from tests.conftest import ROOT, function_problem, stdin_problem
+from tests.processes import below, groups, lives, wait_until
 
 SQUARES = stdin_problem(*((f"{n}\n", f"{n * n}\n") for n in range(12)), id="squares")
 FUNCTION = function_problem("square", *(([n], n * n) for n in range(12)), id="function")
@@ -38,42 +37,7 @@ def solution(problem: Problem, text: str, number: int) -> Solution:
     return Solution(problem_id=problem.id, id=str(number), code=f"# {number}\n{text}\n")
 
 
-# --- processes --------------------------------------------------------------------------------------------------------------------
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process started, by all of its threads."""
-    try:
-        tasks = os.listdir(f"/proc/{pid}/task")
-        return [int(n) for task in tasks for n in Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def below(pid: int) -> Iterator[tuple[int, int]]:
-    """All that a process started, with how deep it lies below: 1 the runner, 2 the supervisor, 3 the zygote, then cells."""
-    waiting = [(one, 1) for one in children(pid)]
-    while waiting:
-        one, depth = waiting.pop()
-        yield one, depth
-        waiting += [(child, depth + 1) for child in children(one)]
-
-
-def lives(pid: int) -> bool:
-    """Whether a process still runs; one that is dead and that nobody has asked after yet does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] not in "ZX"
-    except OSError:
-        return False
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
+# --- kills ------------------------------------------------------------------------------------------------------------------------
 
 
 class Killer(threading.Thread):
@@ -170,14 +134,6 @@ ENDS = {
     "raises": ("1/0", None),
     "closes while it is judging": ("judge.close()", None),
 }
-
-
-def groups() -> set[str]:
-    try:
-        folder = group._parent("/proc/self/cgroup", "/sys/fs/cgroup")[0]
-        return {name for name in os.listdir(folder) if name.startswith("crl-")}
-    except OSError:
-        return set()
 
 
 @pytest.mark.parametrize("sandbox", ["local", "none"])

@@ -27,7 +27,7 @@ from docker.errors import APIError, NotFound
 
 from crl_data.errors import SandboxUnavailable, WorkError
 from crl_data.judging import Isolation, Judge, Policy
-from crl_data.sandbox import Limits, Runner, container, open_sandbox, owner
+from crl_data.sandbox import Limits, Runner, checks, container, open_sandbox, owner
 from crl_data.sandbox.docker import build_image
 from crl_data.types import Outcome
 from tests.conftest import (
@@ -332,6 +332,24 @@ def test_what_could_not_be_started_is_removed(client: docker.DockerClient) -> No
     with pytest.raises(SandboxUnavailable):
         open_sandbox("docker", (), image="without-python")
     until(lambda: not set(ours(client)) - before)
+
+
+def test_a_required_wall_that_does_not_hold_in_a_container_is_refused(
+    client: docker.DockerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = set(ours(client))
+    monkeypatch.setattr(checks, "_QUICK", checks._QUICK.replace('open(asked["file"])', "open('/etc/passwd')"))
+    with pytest.raises(SandboxUnavailable, match="files: it is up, and a program read a file of this user") as caught:
+        open_sandbox("docker", ())
+    assert "\n" not in str(caught.value) and "container" in str(caught.value)
+    until(lambda: not set(ours(client)) - before)
+
+
+def test_whoever_judges_a_container_that_can_be_judged_in_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The users in it have numbers too, which say nothing of this machine's users."""
+    uid = int(Bench(open_sandbox("docker", ()).start(False)).out("import os\nprint(os.getuid())"))
+    monkeypatch.setattr(checks.os, "getuid", lambda: uid)
+    assert "user" in open_sandbox("docker", ()).walls
 
 
 # --- images and runtimes ----------------------------------------------------------------------------------------------------------
