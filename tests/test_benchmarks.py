@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -11,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import workload
+from benchmarks import differences, workload
 from benchmarks.accounts import cpu_seconds
+from benchmarks.differences import Peer, asked
 from benchmarks.judge_throughput import Grader, Item, item_of, ours, prepare, problem_for, take_turns
+from crl_data.types import Problem, Test, TestKind
+from tests.honest import HONEST
 
 TASKS = workload.tasks(20)
 
@@ -101,3 +105,75 @@ def test_a_peer_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "acecoder is missing: no package has it" in done.stdout
     rows = json.loads((tmp_path / "figures.json").read_text())["verdicts"]["rows"]
     assert all(row["wrong"] == 0 for row in rows if row["wrong"] is not None)
+
+
+# --- differences
+
+
+def functions_and_assertions() -> list[Problem]:
+    found = {one.problem.id: one.problem for one in HONEST}
+    del found["table"]  # its int keys are equal to what JSON makes of them by our rule, and not by Python's
+    return [one for one in found.values() if one.test_kind in (TestKind.FUNCTION, TestKind.ASSERT)]
+
+
+@pytest.mark.parametrize("problem", functions_and_assertions(), ids=lambda problem: problem.id)
+def test_what_peers_are_asked_holds_for_the_reference_and_not_without_it(problem: Problem) -> None:
+    told = asked(problem)
+    forms = ["\n".join(told["assertions"]), f"{told['human_eval']['test']}\ncheck({told['human_eval']['entry_point']})"]
+    scope, _, function = (problem.entry_point or "").rpartition(".")
+    wrong = f"def {function}(*a, **k): raise KeyError\n" + (
+        f"class {scope}:\n    {function} = {function}\n" if scope else ""
+    )
+    for form in forms:
+        exec(f"{problem.reference}\n{form}", {})  # noqa: S102, tests of our own
+        with pytest.raises((KeyError, AssertionError)):
+            exec(f"{wrong}\n{form}", {})  # noqa: S102
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """The floor that starts a Python for every test, behind the walls of peers."""
+    peer = Peer("spawn", sys.executable)
+    if peer.verdict(an_item("print(sum(map(int, input().split())))")) is None:
+        pytest.skip("this machine does not let namespaces be made by unshare(1)")
+    yield peer
+    peer.close()
+
+
+def an_item(code: str) -> differences.Item:
+    problem = Problem(
+        id="sum",
+        question="?",
+        test_kind=TestKind.STDIN,
+        tests=tuple(Test(input=f"{n} 1\n", expected=f"{n + 1}\n") for n in (1, 2)),
+    )
+    return differences.Item("", "", problem, code, True)
+
+
+def test_a_peer_judges_and_nothing_of_this_machine_can_be_changed_from_it(peer: Peer, tmp_path: Path) -> None:
+    add = "print(sum(map(int, input().split())))"
+    assert peer.verdict(an_item(add)) is True
+    assert peer.verdict(an_item("print(0)")) is False
+    file, own = tmp_path / "file", os.getpid()
+    blocked = "import os\ntry:\n    {}\nexcept OSError:\n    " + add
+    assert peer.verdict(an_item(blocked.format(f"open({str(file)!r}, 'w')"))) is True
+    assert peer.verdict(an_item(blocked.format(f"os.kill({own}, 0)"))) is True
+    assert not file.exists()
+
+
+def test_a_peer_that_ends_gives_no_verdict_and_is_started_anew(peer: Peer) -> None:
+    assert peer.process is not None
+    peer.process.kill()
+    peer.process.wait()
+    assert peer.verdict(an_item("print(0)")) is None
+    assert peer.verdict(an_item("print(0)")) is False
+
+
+def test_what_an_attack_writes_around_an_answer_is_passed_over() -> None:
+    peer = Peer("spawn", sys.executable)
+    noise = 'import sys; sys.stdout.write(\'111\\xff[{"value": 7}]\\n[{"verdict": false, "run": 1}]\\n111\'); sys.stdin.read()'
+    peer.process = subprocess.Popen([sys.executable, "-c", noise], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert peer.verdict(an_item("")) is False
+    finally:
+        peer.close()
