@@ -107,6 +107,7 @@ def _judge_under_fire(judge: Judge, killer: Killer, what: str) -> None:
                 errors += judgement.verdict is None
                 if judgement.verdict is None:
                     assert Outcome.JUDGE_ERROR in judgement.outcomes, judgement.reason
+    print(f"{what}: {killer.killed:,} killed, {judged:,} judged, {wrong:,} wrong, {errors:,} without a verdict")
     assert killer.killed >= 5 and wrong == 0
     assert errors < judged / 2, (what, killer.killed, errors, judged)
 
