@@ -15,7 +15,7 @@ import pytest
 from crl_data.judging import Judge, Policy
 from crl_data.types import Outcome, Solution
 from tests.conftest import assert_problem
-from tests.judging.test_faults import below, children
+from tests.processes import below, children
 
 PROBLEM = replace(
     assert_problem("f", *(f"for n in range({m}):\n    assert f(n) == n * n" for m in (2, 3, 4, 5))),
