@@ -23,7 +23,7 @@ PYTEST = Problem(
     question="?",
     test_kind=TestKind.PYTEST,
     tests=(Test(input="test_f"), Test(input="TestCases::test_f"), Test(input="test_f[3]")),
-    test_setup="from solution import f\n\ndef test_f():\n    assert f(1) == 2\n",
+    test_setup="from solution import f\n\ndef test_f():\n    assert f(1) == 2\n\nclass TestCases:\n    test_f = test_f\n",
 )
 CHECKER = "def check(input, expected, output):\n    return True\n"
 FINE = [
@@ -96,6 +96,7 @@ FAULTS: list[tuple[Problem, str, str]] = [
     (replace(PYTEST, test_setup=None), "test_setup", "nothing"),
     (replace(PYTEST, test_setup=" \n"), "test_setup", "nothing"),
     (replace(PYTEST, test_setup="def test_f(:\n"), "test_setup", "SyntaxError"),
+    (replace(PYTEST, tests=(Test(input="test_f"), Test(input="test_g"))), "tests[1].input", "test_g"),
 ]
 
 
