@@ -98,16 +98,8 @@ def run_zygote(
     memory: group.MemoryGroup | None,
 ) -> None:
     """Fork cells as the supervisor asks for them, until it is gone. Never returns."""
-    for pair in (channels.zygote, channels.cell):
-        pair[0].close()
-    if memory is not None:
-        memory.close()
-    sys.path[:] = search_path
-    for name in preload:
-        __import__(name)
-    if "numpy" in sys.modules:
-        __import__("numpy.random")  # numpy loads it when it is first used, and then it would have a seed of its own
-    child.add_site_names()
+    _let_go(channels, memory, TESTS_FD)
+    _load(search_path, preload)
     kernel.set_thread_stack(THREAD_STACK_BYTES)
     for name in [name for name in sys.modules if name.partition(".")[0] == __package__]:
         del sys.modules[name]  # what is judged does not find us
@@ -128,18 +120,9 @@ def run_zygote(
     struct.pack("<i", os.waitpid(cell, 0)[1])
     control.send(READY)
     while True:
-        message = control.recv(16)
-        if message == NEW_CELL:
-            cell = walls.fork_cell(raised)
-            if cell == 0:
-                control.close()
-                _run_cell(channels, raised, user, group_id, program)
-            control.send(struct.pack("<i", cell))
-        elif message == WAIT_CELL:
-            control.send(struct.pack("<i", os.waitpid(cell, 0)[1]))
-        else:
-            walls.end_all(raised)
-            os._exit(0)
+        cell = _forked(control, raised, cell)
+        if cell == 0:
+            _run_cell(channels, raised, user, group_id, program)
 
 
 def run_tester_zygote(
@@ -150,38 +133,58 @@ def run_tester_zygote(
     memory: group.MemoryGroup | None,
 ) -> None:
     """Fork the cells of testers as the supervisor asks for them; it sleeps until the first. Never returns."""
+    _let_go(channels, memory, CODE_FD)
+    user, group_id = os.geteuid(), os.getegid()
+    walls.enter_scope(raised)
+    control = channels.zygote[1]
+    control.recv(16, socket.MSG_PEEK)  # until the first order
+    _load(search_path, [*preload, *_FOR_TESTS])
+    for fd in (0, 1, 2):
+        os.dup2(child.NULL_FD, fd)
+    _dry_run(raised.box, search_path)
+    gc.collect()
+    gc.freeze()
+    cell = 0
+    while True:
+        cell = _forked(control, raised, cell, kernel.CLONE_NEWNS)
+        if cell == 0:
+            _run_tester_cell(channels, raised, user, group_id, search_path)
+
+
+def _let_go(channels: Channels, memory: group.MemoryGroup | None, told_fd: int) -> None:
+    """Close what a zygote has of the supervisor, and what cells of the other kind are told."""
     for pair in (channels.zygote, channels.cell):
         pair[0].close()
     if memory is not None:
         memory.close()
-    os.close(CODE_FD)
-    user, group_id = os.geteuid(), os.getegid()
-    walls.enter_scope(raised)
-    control = channels.zygote[1]
-    awake, cell = False, 0
-    while True:
-        message = control.recv(16)
-        if message == NEW_CELL:
-            if not awake:
-                awake = True
-                sys.path[:] = search_path
-                for name in (*preload, *_FOR_TESTS):
-                    __import__(name)
-                child.add_site_names()
-                for fd in (0, 1, 2):
-                    os.dup2(child.NULL_FD, fd)
-                _dry_run(raised.box, search_path)
-                gc.collect()
-                gc.freeze()
-            cell = walls.fork_cell(raised, kernel.CLONE_NEWNS)
-            if cell == 0:
-                control.close()
-                _run_tester_cell(channels, raised, user, group_id, search_path)
-            control.send(struct.pack("<i", cell))
-        elif message == WAIT_CELL:
-            control.send(struct.pack("<i", os.waitpid(cell, 0)[1]))
+    os.close(told_fd)
+
+
+def _load(search_path: list[str], names: list[str]) -> None:
+    """Load what the processes of a zygote will import."""
+    sys.path[:] = search_path
+    for name in names:
+        __import__(name)
+    if "numpy" in sys.modules:
+        __import__("numpy.random")  # numpy loads it when it is first used, and then it would have a seed of its own
+    child.add_site_names()
+
+
+def _forked(control: socket.socket, raised: walls.Walls, cell: int, more: int = 0) -> int:
+    """Do what the supervisor asks for next: the id of the cell there is then, and 0 in a new one."""
+    message = control.recv(16)
+    if message == NEW_CELL:
+        cell = walls.fork_cell(raised, more)
+        if cell == 0:
+            control.close()
         else:
-            os._exit(0)
+            control.send(struct.pack("<i", cell))
+    elif message == WAIT_CELL:
+        control.send(struct.pack("<i", os.waitpid(cell, 0)[1]))
+    else:
+        walls.end_all(raised)
+        os._exit(0)
+    return cell
 
 
 _FOR_TESTS = ("unittest", "inspect", "mmap", "hashlib")
@@ -287,12 +290,11 @@ def _run_cell(channels: Channels, raised: walls.Walls, user: int, group_id: int,
         control.send(b"!" + repr(error).encode()[:1000])  # ours, and not the solution's
         os._exit(1)
     try:
-        _load(program, order, code)
+        _compile(program, order, code)
     except BaseException as error:
         control.send(REFUSED + child.describe(error).encode("utf-8", "replace")[: child.NOTE_BYTES])
         os._exit(0)
     control.send(READY)
-    os.close(TESTS_FD)
     serve = served.serve if order["mode"] == "served" else child.serve
     _Cell(channels, program, limits, raised, serve, CODE_FD).serve()
 
@@ -326,7 +328,7 @@ def _read_order() -> tuple[dict[str, Any], bytes]:
     return marshal.loads(data[4 : 4 + size]), data[4 + size :]
 
 
-def _load(program: child.Program, order: dict[str, Any], code: bytes) -> None:
+def _compile(program: child.Program, order: dict[str, Any], code: bytes) -> None:
     try:
         source: str | bytes = code.removeprefix(
             b"\xef\xbb\xbf"
