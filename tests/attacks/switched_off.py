@@ -142,7 +142,9 @@ def judge_without(name: str) -> Iterator[Judge]:
                 assert text.count(old) == 1, f"{name}: {file} has {text.count(old)} times {old!r}"
                 (runner / file).write_text(text.replace(old, new))
             undo.enter_context(mock.patch.object(local, "_RUNNER", runner))
-            undo.enter_context(mock.patch.object(local, "_broken", lambda _: {}))  # or it would refuse to judge
+            undo.enter_context(
+                mock.patch.object(local.checks, "quick", lambda *_, **__: {})
+            )  # or it would refuse to judge
         if off.gathering is not None:
             undo.enter_context(mock.patch.object(evidence, "_Gathering", off.gathering))
         if off.order is not None:
