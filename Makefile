@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(BIN)/crl-data build recipes/demo.yaml --out build/demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow" -n auto
+	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
