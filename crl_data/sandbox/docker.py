@@ -163,18 +163,24 @@ class _ContainedRunner(Runner):
 
 def _start(client: Any, digest: str, image: str, runtime: str | None, config: dict[str, Any]) -> Runner:
     """A runner in a new container. Raises `SandboxUnavailable`, or `EngineGone` where no engine is there any more."""
-    from docker.errors import DockerException
+    from docker.errors import APIError, DockerException
 
     config = {**config, "sandbox": "local", "scratch_mb": SCRATCH_MB, "box": None, "contained": True}
-    try:
-        contained = container.Container(client.api, digest, runtime)
-    except (DockerException, OSError) as error:
-        _engine_answers(client, error)
-        raise SandboxUnavailable(
-            f"the Docker engine does not start a container of {image!r}"
-            + (f" under the runtime {runtime!r}" if runtime else "")
-            + f": {_line(error)}"
-        ) from None
+    deadline = time.monotonic() + _ENGINE_RETURNS_S
+    while True:
+        try:
+            contained = container.Container(client.api, digest, runtime)
+            break
+        except (DockerException, OSError) as error:
+            _engine_answers(client, error)
+            if not isinstance(error, APIError) and time.monotonic() < deadline:  # it was away, and did not say no
+                time.sleep(0.2)
+                continue
+            raise SandboxUnavailable(
+                f"the Docker engine does not start a container of {image!r}"
+                + (f" under the runtime {runtime!r}" if runtime else "")
+                + f": {_line(error)}"
+            ) from None
     try:
         wire.write_frame(contained.fd, config)
         waiting = select.poll()
