@@ -20,7 +20,7 @@ class TestModule:
     """A module of tests, as it reads.
 
     tests: node ids of the functions that look like tests, without parameters, in order of definition.
-    names: what it imports from the solution by name; starred: whether it imports all of it.
+    names: what it imports from the solution by name.
     needs_pytest: why the small runner does not do; empty where it does.
     imports_pytest: whether the module itself imports pytest.
     """
@@ -29,7 +29,6 @@ class TestModule:
 
     tests: tuple[str, ...]
     names: tuple[str, ...]
-    starred: bool
     needs_pytest: str
     imports_pytest: bool
 
@@ -38,16 +37,15 @@ def read(source: str) -> TestModule:
     """What a module says of itself. Raises `SyntaxError`."""
     tree = parse(source)
     names: dict[str, None] = {}
-    starred = imports_pytest = False
+    imports_pytest = False
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == SOLUTION:
-            starred = starred or any(alias.name == "*" for alias in node.names)
             names.update({alias.name: None for alias in node.names if alias.name != "*"})
         if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "pytest":
             imports_pytest = True
         if isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == "pytest" for alias in node.names):
             imports_pytest = True
-    return TestModule(tuple(_tests(tree.body, "")), tuple(names), starred, _needs_pytest(tree), imports_pytest)
+    return TestModule(tuple(_tests(tree.body, "")), tuple(names), _needs_pytest(tree), imports_pytest)
 
 
 def _tests(body: list[ast.stmt], prefix: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ import struct
 import time
 
 from . import child
-from .cell import END, FINISH, FORK, NEW_CELL, READY, REFUSED, TESTS_FD, WAIT_CELL, Channels, Ends
+from .cell import END, FINISH, FORK, NEW_CELL, READY, REFUSED, TESTS_FD, WAIT_CELL, Channels, Ends, drain, write_all
 
 CPU_S = 20.0  # that a test itself may use, beside what the solution uses; far above what any honest test needs
 _PREPARED_S = 60.0
@@ -42,9 +42,7 @@ class Bench:
         """Make the cell of a problem's tests; why they cannot be prepared, or nothing."""
         self.close()
         os.ftruncate(TESTS_FD, 0)
-        at = 0
-        while at < len(told):
-            at += os.pwrite(TESTS_FD, told[at:], at)
+        write_all(TESTS_FD, told)
         self.channels.zygote[0].send(NEW_CELL)
         self.cell_pid = struct.unpack("<i", self.hear(self.channels.zygote[0], self.zygote_fd, _PREPARED_S))[0]
         self.cell_fd = os.pidfd_open(self.cell_pid)
@@ -121,11 +119,7 @@ class Bench:
         self.hear(self.channels.zygote[0], self.zygote_fd, _PREPARED_S)
         os.close(self.cell_fd)
         self.cell_pid, self.cell_fd = 0, -1
-        try:
-            while self.channels.cell[0].recv(1 << 16, socket.MSG_DONTWAIT):
-                pass
-        except BlockingIOError:
-            pass
+        drain(self.channels.cell[:1])
 
     def hear(self, channel: socket.socket, pidfd: int, patience_s: float) -> bytes:
         waiting = select.poll()

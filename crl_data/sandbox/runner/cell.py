@@ -87,6 +87,22 @@ def make_channels() -> tuple[Channels, Channels]:
     return Channels(pairs[0], pairs[1], control), Channels(pairs[2], pairs[3], control)
 
 
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    view, at = memoryview(data), 0
+    while at < len(view):
+        at += os.pwrite(fd, view[at:], at)
+
+
+def drain(ends: tuple[socket.socket, ...]) -> None:
+    """Throw away what was said on a channel by processes that are dead."""
+    for end in ends:
+        try:
+            while end.recv(1 << 16, socket.MSG_DONTWAIT):
+                pass
+        except BlockingIOError:
+            pass
+
+
 # --- the zygote -------------------------------------------------------------------------------------------------------
 
 

@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 
 from . import child, group, kernel, scratch, tester, wire
 from .bench import CPU_S, Bench, TesterFault
-from .cell import CODE_FD, END, FINISH, FORK, NEW_CELL, READY, REFUSED, WAIT_CELL, Channels, Ends
+from .cell import CODE_FD, END, FINISH, FORK, NEW_CELL, READY, REFUSED, WAIT_CELL, Channels, Ends, drain, write_all
 from .view import PARTS
 from .walls import Walls
 
@@ -177,14 +177,14 @@ class Supervisor:
             {"mode": order["mode"], "entry": order["entry"], "prelude": order["prelude"], "limits": own}
         )
         os.ftruncate(CODE_FD, 0)
-        _write_all(CODE_FD, struct.pack("<I", len(head)) + head + code)
+        write_all(CODE_FD, struct.pack("<I", len(head)) + head + code)
         self.wipe()
         path = os.path.join(self.walls.box, child.SOLUTION_FILE)
         if os.path.lexists(path):  # whatever mode a solution gave to it
             os.unlink(path)
         with open(path, "wb") as file:
             file.write(code)
-        _drain(self.channels.cell)
+        drain(self.channels.cell)
         self.channels.zygote[0].send(NEW_CELL)
         self.cell_pid = struct.unpack("<i", self.of_zygote())[0]
         self.cell_fd = os.pidfd_open(self.cell_pid)
@@ -443,7 +443,7 @@ class Supervisor:
         in_file = len(argument) > child.INLINE_BYTES or self.as_files
         if in_file:
             os.ftruncate(self.input_fd, 0)
-            _write_all(self.input_fd, argument)
+            write_all(self.input_fd, argument)
         head = child.GO.pack(sequence, seed, last, in_file, len(argument))
         assert self.control is not None
         try:
@@ -716,22 +716,6 @@ def _let_go(control: socket.socket | None, input_fd: int, output_fd: int) -> Non
         os.close(output_fd)
         if input_fd >= 0:
             os.close(input_fd)
-
-
-def _write_all(fd: int, data: bytes | memoryview) -> None:
-    view, at = memoryview(data), 0
-    while at < len(view):
-        at += os.pwrite(fd, view[at:], at)
-
-
-def _drain(pair: tuple[socket.socket, socket.socket]) -> None:
-    """Throw away what was said on a channel by processes that are dead."""
-    for end in pair:
-        try:
-            while end.recv(1 << 16, socket.MSG_DONTWAIT):
-                pass
-        except BlockingIOError:
-            pass
 
 
 def _holds_more(folders: Iterable[str], limit: int) -> bool:
