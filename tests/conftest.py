@@ -101,16 +101,14 @@ def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def python_for_all() -> Iterator[str]:
-    """A Python that every user may run, for as long as the test session: root's own may lie where only root may look."""
+def python_for_all() -> str:
+    """A Python that every user may run: root's own may lie where only root may look."""
     ours: str = getattr(sys, "_base_executable", sys.executable)
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     found = next((path for path in (ours, f"/usr/bin/{version}") if _open_to_all(Path(path).resolve())), None)
     if found is None:
         pytest.skip(f"no {version} that every user may run: not {ours}, and none in /usr/bin (Debian: {version})")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "_base_executable", found, raising=False)
-        yield found
+    return found
 
 
 def _open_to_all(path: Path) -> bool:
@@ -122,12 +120,13 @@ def sandbox_runner(request: pytest.FixtureRequest) -> Iterator[Runner]:
     """A lean runner of each backend; `weak` is a local one without namespaces, whatever this machine offers."""
     if request.param == "docker":
         request.getfixturevalue("docker_engine")
-    if request.param == "weak":
-        request.getfixturevalue("python_for_all")
-        opened = open_weak(("numpy",))
-    else:
-        opened = open_sandbox(request.param, ("numpy",))
-    runner = opened.start(False)
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "weak":
+            patch.setattr(sys, "_base_executable", request.getfixturevalue("python_for_all"), raising=False)
+            opened = open_weak(("numpy",))
+        else:
+            opened = open_sandbox(request.param, ("numpy",))
+        runner = opened.start(False)
     yield runner
     runner.close()
 
