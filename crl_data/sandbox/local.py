@@ -133,7 +133,7 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
     _compile_runner()
     if backend != "local":
         boxes.sweep()
-    runner = start_runner(backend, {"libraries": list(libraries), "site": installed_packages(), "lean": True})
+    runner = start_runner(backend, lambda: {"found": _find(libraries), "lean": True})
     found = runner.ready["found"]
     try:
         walls, missing = (
@@ -155,7 +155,7 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
         if not with_libraries:
             with contextlib.suppress(IndexError):
                 return spare.pop()
-        return start_runner(backend, {"found": found, "lean": not with_libraries})
+        return start_runner(backend, lambda: {"found": found, "lean": not with_libraries})
 
     sandbox = Sandbox(
         backend="local" if backend == "weak" else backend,
@@ -169,6 +169,16 @@ def _probed(backend: str, libraries: tuple[str, ...]) -> Sandbox:
     )
     weakref.finalize(sandbox, _close_all, spare)
     return sandbox
+
+
+def _find(names: tuple[str, ...]) -> dict[str, Any]:
+    """What is installed beside this Python of the named libraries. Raises `LibraryMissing`."""
+    from crl_data.sandbox.runner import libraries  # `importlib.metadata` takes 30 ms to import
+
+    try:
+        return libraries.find(list(names), installed_packages())
+    except libraries.Missing as error:
+        raise _missing(str(error)) from None
 
 
 def _compile_runner() -> None:
@@ -208,13 +218,21 @@ def runtime_of(told: dict[str, Any]) -> str:
     return "; ".join([f"{told['implementation']} {told['python']}", *versions])
 
 
-def start_runner(backend: str, config: dict[str, Any]) -> Runner:
-    """Start one runner and wait until it serves. Raises `SandboxUnavailable` where it cannot."""
+def start_runner(backend: str, config: Callable[[], dict[str, Any]]) -> Runner:
+    """Start one runner and wait until it serves. What it is told is found while it starts.
+
+    Raises `SandboxUnavailable` where it cannot.
+    """
     box = Box() if backend in ("none", "weak") else None
-    config = {**config, "sandbox": backend, "scratch_mb": SCRATCH_MB, "box": box and box.path}
     process = _Process([getattr(sys, "_base_executable", sys.executable), "-S", "-s", "-P", str(_RUNNER)], box)
+    try:
+        order = {**config(), "sandbox": backend, "scratch_mb": SCRATCH_MB, "box": box and box.path}
+    except BaseException:
+        process.kill()
+        process.end()
+        raise
     with contextlib.suppress(wire.Closed):  # why it ended so soon, it says itself
-        wire.write_frame(process.write_fd, config)
+        wire.write_frame(process.write_fd, order)
     waiting = select.poll()
     waiting.register(process.read_fd, select.POLLIN)
     if not waiting.poll(1000 * _PATIENCE_S):
@@ -236,12 +254,15 @@ def start_runner(backend: str, config: dict[str, Any]) -> Runner:
 def refusal(answer: dict[str, Any]) -> SandboxUnavailable:
     """Why a runner does not start."""
     if "missing_library" in answer:
-        name = answer["missing_library"]
-        return LibraryMissing(
-            f"judge.libraries names {name!r}, a library that the Python which judges does not have: "
-            f"pip install {name}, or leave it out"
-        )
+        return _missing(answer["missing_library"])
     return SandboxUnavailable(f"this machine does not let a sandbox be made: {answer.get('fault')}")
+
+
+def _missing(name: str) -> LibraryMissing:
+    return LibraryMissing(
+        f"judge.libraries names {name!r}, a library that the Python which judges does not have: "
+        f"pip install {name}, or leave it out"
+    )
 
 
 class _Process:

@@ -106,14 +106,12 @@ def _resolve(names: list[str], site: list[str]) -> dict[str, Any]:
     pid = os.fork()
     if pid == 0:
         try:
-            answer: dict[str, Any] = {"paths": [], "versions": {}, "preload": [], "pytest": view.pytest_paths(site)}
-            if names:
-                from . import libraries
+            from . import libraries
 
-                try:
-                    answer["paths"], answer["versions"], answer["preload"] = libraries.resolve(names, site)
-                except libraries.Missing as error:
-                    answer = {"missing": str(error)}
+            try:
+                answer = libraries.find(names, site)
+            except libraries.Missing as error:
+                answer = {"missing": str(error)}
             wire.write_frame(send, answer)
         finally:
             os._exit(0)

@@ -76,21 +76,6 @@ def _shared_objects(folder: str) -> list[str]:
     return found if len(found) < 64 else [folder]
 
 
-_PYTEST = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py.py")
-
-
-def pytest_paths(site: list[str]) -> list[str]:
-    """Where pytest and what it needs lie in the folders of installed packages; nothing where it is not installed."""
-    found = {
-        name: os.path.join(folder, name) for folder in reversed(site) for name in _PYTEST if _is_there(folder, name)
-    }
-    return sorted(found.values()) if {"pytest", "_pytest", "pluggy", "iniconfig", "packaging"} <= found.keys() else []
-
-
-def _is_there(folder: str, name: str) -> bool:
-    return os.path.exists(os.path.join(folder, name))
-
-
 def hidden(paths: list[str]) -> list[str]:
     """The folders beneath the shown paths in which packages are installed: they are covered by emptiness."""
     found = []
