@@ -18,12 +18,25 @@ def cpu_seconds(root: int) -> float:
     while level:
         below: list[int] = []
         for pid in level:
-            for task in _listed(f"/proc/{pid}/task"):
-                below += [int(word) for word in _text(f"/proc/{pid}/task/{task}/children").split()]
+            below += _children(pid)
             waited_for = _text(f"/proc/{pid}/stat").rpartition(") ")[2].split()[13:15]
             total += sum(map(int, waited_for)) / _TICKS + _own(pid)
         level = below
     return total
+
+
+def by_depth(root: int) -> list[float]:
+    """CPU seconds of the living processes alone: of the root, of its children together, of theirs, and so on."""
+    found, level = [], [root]
+    while level:
+        found.append(sum(map(_own, level)))
+        level = [child for pid in level for child in _children(pid)]
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    tasks = _listed(f"/proc/{pid}/task")
+    return [int(word) for task in tasks for word in _text(f"/proc/{pid}/task/{task}/children").split()]
 
 
 def _own(pid: int) -> float:

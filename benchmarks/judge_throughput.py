@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import workload
-from benchmarks.accounts import cpu_seconds
+from benchmarks.accounts import by_depth, cpu_seconds
 from benchmarks.graders import FLOORS, PEERS, PREPARE
 from benchmarks.workload import Candidate, Task
 from crl_data import importers
@@ -49,6 +49,7 @@ from crl_data.sandbox import open_sandbox
 from crl_data.types import Problem
 
 _EVERY = {"livecodebench": 4, "prime_code": 16, "spawn": 8}  # these take long: every n-th candidate
+_LASTING = ("judge", "first", "supervisor", "zygotes")  # by depth; beneath them are the solution's own processes
 _OURS: dict[str, dict[str, Any]] = {
     "early stop": {"early_stop": True},
     "early stop, all must pass": {"early_stop": True, "threshold": 1.0},
@@ -84,6 +85,7 @@ class Grader:
     cpu_s: dict[int, float] = field(default_factory=dict)  # of each candidate
     wall_s: dict[int, float] = field(default_factory=dict)
     found: dict[int, dict[str, Any]] = field(default_factory=dict)
+    lasting_s: list[float] = field(default_factory=list)  # of ours: CPU seconds of the processes that last, by depth
 
     def start(self) -> None:
         folder = Path(__file__).parent
@@ -232,12 +234,17 @@ def prepare(graders: Sequence[Grader], problems: Callable[[Grader], list[dict[st
 
 def take_turns(graders: Sequence[Grader], items: Callable[[Grader], Sequence[Item]], count: int) -> None:
     """Every candidate through every grader, in an order that is turned round each time."""
+    before = {one.name: by_depth(one.process.pid) for one in graders if one.module == "crl"}
     for number in range(count):
         for one in graders if number % 2 else list(reversed(graders)):
             if number % one.every == 0:
                 one.turn(number, items(one)[number])
         if sys.stderr.isatty():
             print(f"\r{number + 1}/{count}", end="", file=sys.stderr)
+    for one in graders:
+        if one.module == "crl":
+            after = by_depth(one.process.pid)[: len(_LASTING)]
+            one.lasting_s = [end - start for start, end in zip(before[one.name], after, strict=False)]
 
 
 def report(
@@ -296,6 +303,32 @@ def ratios(graders: Sequence[Grader]) -> dict[str, dict[str, float]]:
     return found
 
 
+def shares(graders: Sequence[Grader]) -> dict[str, dict[str, float]]:
+    """Where ours goes, CPU ms a verdict; and what the processes of the solution alone are as a multiple of each peer's.
+
+    That is the bound of a target while the rules ask for so many processes: all that is ours at no price.
+    """
+    mine = [one for one in graders if one.module == "crl"]
+    others = [one for one in graders if one.module in PEERS]
+    found = {}
+    print("\nwhere it goes, CPU ms a verdict; and the solution's own processes as a multiple of")
+    print(f"{'':<28}{'judge':>9}{'superv.':>9}{'zygotes':>9}{'its own':>9}" + "".join(f"{o.name:>14}" for o in others))
+    for one in mine:
+        n, total = len(one.cpu_s), sum(one.cpu_s.values())
+        parts = dict(zip(_LASTING, one.lasting_s, strict=True))
+        own = total - sum(one.lasting_s)
+        row = {"judge": parts["judge"], "supervisor": parts["first"] + parts["supervisor"], "zygotes": parts["zygotes"]}
+        row = {name: 1000 * seconds / n for name, seconds in {**row, "own": own}.items()}
+        for other in others:
+            both = one.cpu_s.keys() & other.cpu_s.keys()
+            multiple = sum(one.cpu_s[k] for k in both) / sum(other.cpu_s[k] for k in both) * own / total
+            row[f"x {other.name}"] = multiple
+        found[one.name] = row
+        print(f"{one.name:<28}" + "".join(f"{ms:>9.2f}" for ms in list(row.values())[:4]), end="")
+        print("".join(f"{multiple:>14.2f}" for multiple in list(row.values())[4:]))
+    return found
+
+
 def _mean_ms(one: Grader, numbers: Sequence[int]) -> float:
     return 1000 * statistics.mean(one.cpu_s[n] for n in numbers) if numbers else float("nan")
 
@@ -326,7 +359,7 @@ def run(graders: list[Grader], tasks: list[Task], candidates: list[Candidate], k
         for one in graders:
             one.close()
     rows = report(graders, lambda one: items[one.form], kinds)
-    return {"rows": rows, "ratios": ratios(graders)}
+    return {"rows": rows, "ratios": ratios(graders), "shares": shares(graders)}
 
 
 def kinds(options: argparse.Namespace) -> dict[str, Any]:

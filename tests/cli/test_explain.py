@@ -30,7 +30,7 @@ def test_every_test_of_a_record_is_shown_with_input_expected_got_and_limit(
     assert done.returncode == 0 and done.stderr == "", done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == record["id"] and "verdict False" in lines[1]
-    assert "limit 0.5 s" in lines[2] and "reference" in lines[2]
+    assert "limit 0.25 s" in lines[2] and "reference" in lines[2]
     assert [line.split(":")[0] for line in lines if line.startswith("test ")] == [f"test {n}" for n in range(1, 7)]
     assert sum(line.startswith("    input ") for line in lines) == 6
     assert sum(line.startswith("    got ") for line in lines) == 6
