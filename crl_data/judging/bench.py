@@ -130,10 +130,14 @@ def interface_of(worker: Worker, reference: str, limits: Limits) -> str:
 
 
 class Worker:
-    """The runners of one job: a lean one, one with the named libraries loaded, one for checkers; each when first needed."""
+    """The runners of one job: a lean one, one with the named libraries loaded, one for checkers; each when first needed.
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    index, of: which of how many jobs it is.
+    """
+
+    def __init__(self, sandbox: Sandbox, index: int = 0, of: int = 1) -> None:
         self._sandbox = sandbox
+        self._place = index, of
         self._names_library = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in sandbox.libraries) or r"(?!)")
         self._runners: dict[str, Runner] = {}
         self._lock = threading.Lock()
@@ -169,9 +173,11 @@ class Worker:
                 raise RunnerDied("the judge was closed")
             if which not in self._runners:
                 try:
-                    self._runners[which] = self._sandbox.start(which != "lean")
+                    runner = self._sandbox.start(which != "lean")
                 except SandboxUnavailable as error:  # others of its kind have started: this one died at it
                     raise RunnerDied(str(error)) from None
+                self._runners[which] = runner  # so that it is ended, if not here
+                runner.place(*self._place)
             return self._runners[which]
 
     def restart(self) -> None:

@@ -122,7 +122,7 @@ class Judge:
         self.sandbox = sandbox
         self._memory = memory
         self._closed = False
-        self._workers = [Worker(self.sandbox) for _ in range(self.jobs)]
+        self._workers = [Worker(self.sandbox, index, self.jobs) for index in range(self.jobs)]
         if mine is not None and mine.spare:
             self._workers[0].take_spare()
         self._idle: queue.LifoQueue[Worker] = queue.LifoQueue()

@@ -182,6 +182,10 @@ class Runner:
         self.sessions = 0
         self._told = b""  # the tests that the tester has now
 
+    def place(self, index: int, of: int) -> None:
+        """Say that this is one of so many runners that work at once. Raises `RunnerDied`."""
+        self.ask({"op": "place", "index": index, "of": of}, b"", 0.0)
+
     def open(self, program: Program, limits: Limits) -> Session | str:
         """A session for a program, or the reason why its code does not compile.
 

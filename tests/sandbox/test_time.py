@@ -26,7 +26,7 @@ PARALLEL = {
     "children of children": BURN + "if os.fork() == 0:\n    kids = os.fork() and os.fork()\n    burn(0.4)\n"
     "    if kids:\n        os.wait(); os.wait()\n    os._exit(0)\nos.wait()\nprint('done')\n",
     "children, and an end by os._exit": (
-        CHILDREN + "burn(0.3)\nprint('done', flush=True)\nos.wait()\nos._exit(0)\n"
+        CHILDREN + "burn(0.3)\nprint('done', flush=True)\nfor _ in range({n}): os.wait()\nos._exit(0)\n"
     ).format(n=3, s=0.3),
     "threads beside the lock of the interpreter": "import hashlib, threading, time\ndata = bytes(8 << 20)\n"
     "def work():\n    while time.process_time() < 1.2: hashlib.sha256(data).digest()\n"
@@ -107,3 +107,21 @@ def test_waiting_for_a_processor_is_not_resting_wherever_the_work_is_done() -> N
             (seen,) = Bench(runner)(program, limits=Limits(cpu_s=0.3))
             assert (seen.how, seen.answer) == ("ended", b"done\n"), (place, seen.note)
             assert seen.wall_s > Limits(cpu_s=0.3).idle_s, (place, "the machine was not busy enough to show anything")
+
+
+def test_as_many_runners_as_processors_take_one_each() -> None:
+    """And fewer are left to the kernel, which may move them."""
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) == 1:
+        pytest.skip("this machine has one processor")
+    sandbox = open_sandbox("local", ())
+    program = "import os\nprint(sorted(os.sched_getaffinity(0)))\n"
+    for of in (len(allowed) - 1, len(allowed), len(allowed) + 3):
+        runners = [sandbox.start(False) for _ in range(of)]
+        for index, runner in enumerate(runners):
+            runner.place(index, of)
+        seen = [Bench(runner).out(program).strip() for runner in runners]
+        for runner in runners:
+            runner.close()
+        one_each = [str([allowed[index % len(allowed)]]) for index in range(of)]
+        assert seen == (one_each if of >= len(allowed) else [str(allowed)] * of)

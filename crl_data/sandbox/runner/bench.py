@@ -30,6 +30,7 @@ class Bench:
 
     def __init__(self, channels: Channels, zygote: int) -> None:
         self.channels = channels
+        self.zygote = zygote
         self.zygote_fd = os.pidfd_open(zygote)
         self.cell_pid = 0
         self.cell_fd = -1

@@ -8,6 +8,7 @@ Orders and answers are frames (`wire`):
         -> {"seen": [observation, ...]}                                         + answers
     {"op": "tests"}                                                             + what `tester.Program` is told
         -> {"unfit": why the tests cannot be prepared, or ""}; they stay until there are others
+    {"op": "place", "index", "of"} -> {}        where there are so many runners beside this one, of which this is one
     {"op": "close"} -> {}
 
 With `fresh` every test gets a process of its own. Without, they run one after another in the process of the last order,
@@ -102,6 +103,7 @@ class Supervisor:
         self.bench = bench
         self.served = False  # the solution is called by a test in the tester's process
         self.walls = walls
+        self.zygotes = zygote, bench.zygote
         self.zygote_fd = os.pidfd_open(zygote)
         self.memory = memory
         self.cell_pid = 0
@@ -155,10 +157,24 @@ class Supervisor:
         if order["op"] == "tests":
             self.close()
             return {"unfit": self.bench.open(blob)}, b""
+        if order["op"] == "place":
+            self.place(order["index"], order["of"])
+            return {}, b""
         if order["op"] == "close":
             self.close()
             return {}, b""
         raise Fault(f"unknown order {order['op']!r}")
+
+    def place(self, index: int, of: int) -> None:
+        """Stay on one processor, where there are as many runners as processors or more.
+
+        What a runner does, one process of it at a time does: left to itself the kernel moves them from one processor to
+        another, puts two runners on one while another has nothing to do, and finds their memory in no cache.
+        """
+        allowed = sorted(os.sched_getaffinity(0))
+        if 1 < len(allowed) <= of:
+            for pid in (0, *self.zygotes):
+                os.sched_setaffinity(pid, {allowed[index % len(allowed)]})
 
     # --- cells --------------------------------------------------------------------------------------------------------
 
