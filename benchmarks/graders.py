@@ -14,11 +14,13 @@ Floors:    what a verdict costs without any judging: in-process, fork, fork-wall
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import importlib.util
 import io
 import json
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -43,7 +45,8 @@ def evalplus(_: dict[str, Any]) -> Judging:
     def judge(problem: dict[str, Any], code: str) -> Found:
         if "evalplus" in problem:  # HumanEval+: what its own data say
             given = problem["evalplus"]
-            inputs, expected, reference_s = given["inputs"], given["expected"], given["reference_s"]
+            inputs, reference_s = given["inputs"], given["reference_s"]
+            expected = pickle.loads(base64.b64decode(given["expected"]))
             dataset, entry, atol = "humaneval", given["entry_point"], given["atol"]
         else:
             inputs, expected = [[text] for text in problem["inputs"]], [text[:-1] for text in problem["outputs"]]

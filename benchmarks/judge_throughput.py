@@ -25,9 +25,11 @@ What is not in it is said to be missing. FOLDERs are those of AceCoder's `src/ac
 from __future__ import annotations
 
 import argparse
+import base64
 import importlib.metadata
 import json
 import os
+import pickle
 import statistics
 import subprocess
 import sys
@@ -440,7 +442,8 @@ def _humaneval_plus(data: Path, limit: int) -> tuple[list[dict[str, Any]], list[
         namespace: dict[str, Any] = {}
         exec(code, namespace)  # noqa: S102, the data set's own reference
         expected = [namespace[cells["entry_point"]](*json.loads(json.dumps(one_input))) for one_input in inputs]
-        given = {"inputs": inputs, "expected": expected, "entry_point": cells["entry_point"], "atol": cells["atol"]}
+        packed = base64.b64encode(pickle.dumps(expected)).decode()  # JSON would make lists of tuples
+        given = {"inputs": inputs, "expected": packed, "entry_point": cells["entry_point"], "atol": cells["atol"]}
         rows.append({"id": one.id, "row": cells_of(one), "evalplus": {**given, "reference_s": [0.01] * len(inputs)}})
         items.append(Item(one.id, code, "right", 1.0))
     print(f"HumanEval+: {sum(len(problems[item.problem].tests) for item in items)} tests of {len(items)} problems")
