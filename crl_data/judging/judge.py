@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import copy
 import hashlib
 import os
 import queue
@@ -121,7 +122,6 @@ class Judge:
             mine = sandbox = open_sandbox(sandbox, self.policy.libraries, allow_weak=allow_weak)
         self.sandbox = sandbox
         self._memory = memory
-        self._closed = False
         self._workers = [Worker(self.sandbox, index, self.jobs) for index in range(self.jobs)]
         if mine is not None and mine.spare:
             self._workers[0].take_spare()
@@ -175,6 +175,18 @@ class Judge:
         """Judge one solution, whatever is remembered, and give what was seen on every test with it."""
         return self._threads.submit(self._gathered, problem, solution, known).result()
 
+    def under(self, policy: Policy) -> Judge:
+        """The same judge, with the same runners, under another policy. It ends when this one does.
+
+        Raises `InputError` where the policy wants other libraries than the runners have.
+        """
+        if set(policy.libraries) != set(self.policy.libraries):
+            raise InputError(f"libraries: expected {list(self.policy.libraries)}, got {list(policy.libraries)}")
+        other = copy.copy(self)
+        other.policy = policy
+        other._prepared, other._keys = OrderedDict(), OrderedDict()  # limits depend on the policy
+        return other
+
     def info(self, prepared: Prepared) -> JudgeInfo:
         """How verdicts on this problem come about: what a record says of its judge."""
         return JudgeInfo(
@@ -194,7 +206,6 @@ class Judge:
 
     def close(self) -> None:
         """End all runners. What is being judged comes to nothing."""
-        self._closed = True
         idle = set(self._idle.queue)
         for worker in self._workers:
             (worker.close if worker in idle else worker.kill)()
