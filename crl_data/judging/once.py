@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import threading
 
@@ -11,7 +10,7 @@ from crl_data.judging.policy import Policy
 from crl_data.types import Judgement, Problem, Solution
 
 _lock = threading.Lock()
-_judges: dict[tuple[int, str, Policy], Judge] = {}
+_judges: dict[tuple[object, ...], Judge] = {}
 
 
 def judge(problem: Problem, solution: Solution, *, sandbox: str = "auto", policy: Policy | None = None) -> Judgement:
@@ -19,11 +18,27 @@ def judge(problem: Problem, solution: Solution, *, sandbox: str = "auto", policy
     return shared_judge(sandbox, policy).judge(problem, solution)
 
 
-def shared_judge(sandbox: str = "auto", policy: Policy | None = None) -> Judge:
-    """The judge of this process for these settings. A forked child gets one of its own."""
-    key = (os.getpid(), sandbox, policy or Policy())
+def shared_judge(sandbox: str = "auto", policy: Policy | None = None, *, jobs: int | None = None) -> Judge:
+    """The judge of this process, under a policy; the runners are the same for all policies with the same libraries.
+
+    A forked child gets one of its own. Raises `SandboxUnavailable`.
+    """
+    policy = policy or Policy()
+    runners = (os.getpid(), sandbox, policy.libraries, jobs)
     with _lock:
+        if runners not in _judges:
+            _judges[runners] = Judge(sandbox=sandbox, policy=policy, jobs=jobs)
+        key = (*runners, policy)
         if key not in _judges:
-            _judges[key] = Judge(sandbox=sandbox, policy=key[2])
-            atexit.register(_judges[key].close)
+            _judges[key] = _judges[runners].under(policy)
         return _judges[key]
+
+
+def _forget() -> None:
+    """In a forked child: the lock may be held by a thread that is not there, and the judges are the parent's."""
+    global _lock
+    _lock = threading.Lock()
+    _judges.clear()
+
+
+os.register_at_fork(after_in_child=_forget)

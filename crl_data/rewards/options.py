@@ -9,9 +9,9 @@ set, for every reward that is named by its dotted path alone, what `reward(..., 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_type_hints
 
 from crl_data.errors import InputError
 from crl_data.judging.policy import Policy
@@ -55,3 +55,103 @@ class Options:
     overlong: float = 0.0
     min_tokens: int = 0
     short: float = 0.0
+
+    def __post_init__(self) -> None:
+        judge = (self.judge,) if isinstance(self.judge, str) else tuple(self.judge)
+        local = judge == ("local",)
+        if not local and not (judge and all(one.startswith(("http://", "https://")) for one in judge)):
+            raise _wrong("judge", 'expected "local" or addresses that begin with http:// or https://', self.judge)
+        _one_of("score", self.score, ("pass_rate", "all"))
+        if isinstance(self.on_inconclusive, str):
+            _one_of("on_inconclusive", self.on_inconclusive, ("none", "zero"), " or a number")
+        if self.early_stop and self.score != "all":
+            raise _wrong("early_stop", 'expected score "all" beside it: a pass rate needs every test', self.score)
+        for name in ("max_tests", "timeout_s", "jobs", "max_tokens"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise _wrong(name, "expected more than 0, or None", value)
+        if self.overlong_tokens and (self.max_tokens is None or self.overlong_tokens > self.max_tokens):
+            raise _wrong(
+                "overlong_tokens", "expected max_tokens beside it, and no more than that", self.overlong_tokens
+            )
+        object.__setattr__(self, "judge", judge[0] if len(judge) == 1 else judge)
+        object.__setattr__(self, "libraries", tuple(self.libraries))
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The judges behind HTTP; none for the local one."""
+        judge = (self.judge,) if isinstance(self.judge, str) else self.judge
+        return () if judge == ("local",) else judge
+
+    @property
+    def policy(self) -> Policy:
+        """How the judge draws verdicts for this."""
+        threshold = 1.0 if self.score == "all" else Policy().threshold
+        return Policy(
+            threshold=threshold,
+            early_stop=self.early_stop,
+            libraries=self.libraries,
+            memory_limit_mb=self.memory_limit_mb,
+        )
+
+    @property
+    def undecided(self) -> float | None:
+        """The reward where nothing could be decided."""
+        if isinstance(self.on_inconclusive, str):
+            return None if self.on_inconclusive == "none" else 0.0
+        return float(self.on_inconclusive)
+
+    @property
+    def counts_tokens(self) -> bool:
+        return bool(self.min_tokens or self.overlong_tokens)
+
+
+def options_from(given: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Options:
+    """Options by keyword, else by environment variable, else the defaults. Raises `InputError`."""
+    environment = os.environ if environment is None else environment
+    known = {one.name for one in fields(Options)}
+    for name in given.keys() - known:
+        raise InputError(f"{name}: expected an option of a reward ({', '.join(sorted(known))})")
+    for name in environment:
+        if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in known:
+            raise InputError(f"{name}: expected {PREFIX} and an option of a reward ({', '.join(sorted(known))})")
+    types = get_type_hints(Options)
+    read = {
+        name: _read(PREFIX + name.upper(), environment[PREFIX + name.upper()], types[name])
+        for name in known
+        if PREFIX + name.upper() in environment
+    }
+    return Options(**{**read, **given})
+
+
+def _read(name: str, text: str, kind: Any) -> Any:
+    """A value of an environment variable: what its option's type makes of the text."""
+    kinds = getattr(kind, "__args__", (kind,))
+    if type(None) in kinds and text.lower() in ("", "none"):
+        return None
+    if bool in kinds:
+        if text.lower() not in _TRUE | _FALSE:
+            raise _wrong(name, "expected true or false", text)
+        return text.lower() in _TRUE
+    for number in (int, float):
+        if number in kinds:
+            try:
+                return number(text)
+            except ValueError:
+                if str not in kinds and number is kinds[0]:
+                    raise _wrong(name, "expected a number", text) from None
+    if any(getattr(one, "__origin__", None) is tuple for one in (kind, *kinds)):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+
+def _one_of(name: str, value: Any, known: tuple[str, ...], more: str = "") -> None:
+    if value not in known:
+        raise _wrong(name, f"expected {' or '.join(known)}{more}", value)
+
+
+def _wrong(name: str, expected: str, came: Any) -> InputError:
+    return InputError(f"{name}: {expected}, got {came!r}")

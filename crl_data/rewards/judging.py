@@ -1,0 +1,186 @@
+"""Judging completions for a reward: rows of columns to problems, completions to solutions, all within a bounded time.
+
+What fails on our side (a runner that dies again and again, a service that does not answer, time that is over) makes a row
+undecided: None, with a word in the log, and never a number. A row that is no problem is the data's fault and raises. The
+judge is one for a process: it is started when it is first needed, and a forked process starts its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import hashlib
+import json
+import logging
+import os
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from crl_data.errors import InputError, RunnerDied, SandboxUnavailable, TestsUnfit, WorkError
+from crl_data.judging.limits import Calibration
+from crl_data.judging.once import shared_judge
+from crl_data.judging.policy import Way
+from crl_data.rewards.options import Options
+from crl_data.rows import make_problem
+from crl_data.types import Judgement, Problem, Solution
+
+if TYPE_CHECKING:
+    from crl_data.service.client import RemoteJudge
+
+_log = logging.getLogger("crl_data.rewards")
+_COLUMNS = ("entry_point", "test_setup", "checker", "starter_code", "time_limit_s", "memory_limit_mb")
+
+Row = Mapping[str, Any]
+
+
+class Judging(Protocol):
+    """What judges: a `Judge`, or a `RemoteJudge`."""
+
+    def submit(
+        self, problem: Problem, solution: Solution, *, known: Calibration | None = None
+    ) -> Future[Judgement]: ...
+
+
+def judgements(rows: Sequence[Row], texts: Sequence[str], options: Options) -> list[Judgement | None]:
+    """What became of each text as a solution of its row; None where nothing could be found out because of us.
+
+    rows: columns of records (`tests`, `test_kind` and what else a record has), one for each text. Raises `InputError`
+    where a row is no problem, and `SandboxUnavailable` where this machine has nothing to judge behind.
+    """
+    futures = _submitted(rows, texts, options)
+    concurrent.futures.wait(futures, options.timeout_s)
+    return [_found(future) for future in futures]
+
+
+async def ajudgements(rows: Sequence[Row], texts: Sequence[str], options: Options) -> list[Judgement | None]:
+    """`judgements`, for use in an event loop."""
+    futures = await asyncio.to_thread(_submitted, rows, texts, options)
+    try:
+        if futures:
+            await asyncio.wait([asyncio.wrap_future(future) for future in futures], timeout=options.timeout_s)
+    except asyncio.CancelledError:
+        for future in futures:
+            future.cancel()
+        raise
+    return [_found(future) for future in futures]
+
+
+def _submitted(rows: Sequence[Row], texts: Sequence[str], options: Options) -> list[Future[Judgement]]:
+    problems: dict[tuple[object, ...], Problem] = {}
+    pairs = []
+    for place, (row, text) in enumerate(zip(rows, texts, strict=True)):
+        key = (id(row.get("tests")), *(row.get(name) for name in ("problem_id", "test_kind", *_COLUMNS)))
+        problem = problems.get(key)  # a row stands there once for each of its completions
+        if problem is None:
+            problem = problems[key] = problem_of(row, place, options)
+        pairs.append((problem, Solution(problem_id=problem.id, id=str(place), response=text), calibration_of(row)))
+    if not pairs:
+        return []
+    judge = judge_for(options)
+    return [_submit(judge, *pair) for pair in pairs]
+
+
+def _submit(judge: Judging, problem: Problem, solution: Solution, calibration: Calibration | None) -> Future[Judgement]:
+    try:
+        return judge.submit(problem, solution, known=calibration)
+    except RuntimeError as error:  # the interpreter is ending, and starts no thread any more
+        none: Future[Judgement] = Future()
+        none.set_exception(RunnerDied(str(error)))
+        return none
+
+
+def _found(future: Future[Judgement]) -> Judgement | None:
+    if not future.done():
+        future.cancel()
+        _log.warning("a completion was not judged in time, and is undecided")
+        return None
+    try:
+        return future.result()
+    except (SandboxUnavailable, InputError):
+        raise
+    except (RunnerDied, TestsUnfit, WorkError, concurrent.futures.CancelledError) as error:
+        _log.warning("a completion could not be judged, and is undecided: %s", error)
+        return None
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def problem_of(row: Row, place: int, options: Options) -> Problem:
+    """The problem of a row of columns, with as many tests as the options let run. Raises `InputError`."""
+    tests = row.get("tests")
+    try:
+        problem = make_problem(
+            {
+                "id": str(row.get("problem_id") or "row"),
+                "question": "",
+                "test_kind": row.get("test_kind"),
+                "tests": json.loads(tests) if isinstance(tests, str) else list(tests or ()),
+                **{name: row.get(name) for name in _COLUMNS},
+            }
+        )
+    except (InputError, ValueError, TypeError) as error:
+        named = f" ({row['problem_id']})" if row.get("problem_id") else ""
+        raise InputError(f"row {place + 1} of the batch{named}: {error}") from None
+    return _with_fewer_tests(problem, options.max_tests)
+
+
+def _with_fewer_tests(problem: Problem, most: int | None) -> Problem:
+    """So many of a problem's tests, drawn from what they are: the same ones every time."""
+    if most is None or len(problem.tests) <= most:
+        return problem
+    digest = hashlib.sha256("\0".join(test.input for test in problem.tests).encode("utf-8", "surrogatepass")).digest()
+    places = sorted(random.Random(digest).sample(range(len(problem.tests)), most))
+    return replace(problem, tests=tuple(problem.tests[place] for place in places))
+
+
+def calibration_of(row: Row) -> Calibration | None:
+    """What a record says of its reference, where it says anything."""
+    judge = row.get("judge")
+    if not judge:
+        return None
+    way = judge.get("way")
+    return Calibration(
+        reference_cpu_s=0.0 if judge.get("limit_from") == "reference" else None,
+        fault="",
+        way=Way(way) if way else None,
+        interface=judge.get("interface") or "",
+    )
+
+
+# --- the judge of this process ----------------------------------------------------------------------------------------
+
+_remote: dict[tuple[object, ...], RemoteJudge] = {}
+_lock = threading.Lock()
+
+
+def judge_for(options: Options) -> Judging:
+    """The judge that options name. Raises `SandboxUnavailable`."""
+    if not options.addresses:
+        return shared_judge(options.sandbox, options.policy, jobs=options.jobs)
+    from crl_data.service.client import RemoteJudge
+
+    key = (os.getpid(), options.addresses, options.token, options.policy, options.timeout_s)
+    with _lock:
+        if key not in _remote:
+            _remote[key] = RemoteJudge(
+                options.addresses,
+                token=options.token,
+                policy=options.policy,
+                timeout_s=options.timeout_s or float("inf"),
+            )
+        return _remote[key]
+
+
+def _forget() -> None:
+    """In a forked child: the lock may be held by a thread that is not there, and the judges are the parent's."""
+    global _lock
+    _lock = threading.Lock()
+    _remote.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
