@@ -14,6 +14,7 @@ first solution has to be run, and stays warm for the process.
 
 from __future__ import annotations
 
+import concurrent.futures.thread  # noqa: F401, it cannot be imported any more once the interpreter is ending
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 

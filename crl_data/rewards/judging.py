@@ -20,12 +20,13 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from crl_data.errors import InputError, RunnerDied, SandboxUnavailable, TestsUnfit, WorkError
+from crl_data import rows
+from crl_data.errors import InputError, RowError, RunnerDied, SandboxUnavailable, TestsUnfit, WorkError
 from crl_data.judging.limits import Calibration
 from crl_data.judging.once import shared_judge
 from crl_data.judging.policy import Way
 from crl_data.rewards.options import Options
-from crl_data.rows import make_problem
+from crl_data.rows import Row
 from crl_data.types import Judgement, Problem, Solution
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("crl_data.rewards")
 _COLUMNS = ("entry_point", "test_setup", "checker", "starter_code", "time_limit_s", "memory_limit_mb")
 
-Row = Mapping[str, Any]
+Cells = Mapping[str, Any]
 
 
 class Judging(Protocol):
@@ -45,20 +46,20 @@ class Judging(Protocol):
     ) -> Future[Judgement]: ...
 
 
-def judgements(rows: Sequence[Row], texts: Sequence[str], options: Options) -> list[Judgement | None]:
+def judgements(cells: Sequence[Cells], texts: Sequence[str], options: Options) -> list[Judgement | None]:
     """What became of each text as a solution of its row; None where nothing could be found out because of us.
 
-    rows: columns of records (`tests`, `test_kind` and what else a record has), one for each text. Raises `InputError`
+    cells: columns of records (`tests`, `test_kind` and what else a record has), one for each text. Raises `InputError`
     where a row is no problem, and `SandboxUnavailable` where this machine has nothing to judge behind.
     """
-    futures = _submitted(rows, texts, options)
+    futures = _submitted(cells, texts, options)
     concurrent.futures.wait(futures, options.timeout_s)
     return [_found(future) for future in futures]
 
 
-async def ajudgements(rows: Sequence[Row], texts: Sequence[str], options: Options) -> list[Judgement | None]:
+async def ajudgements(cells: Sequence[Cells], texts: Sequence[str], options: Options) -> list[Judgement | None]:
     """`judgements`, for use in an event loop."""
-    futures = await asyncio.to_thread(_submitted, rows, texts, options)
+    futures = await asyncio.to_thread(_submitted, cells, texts, options)
     try:
         if futures:
             await asyncio.wait([asyncio.wrap_future(future) for future in futures], timeout=options.timeout_s)
@@ -69,10 +70,10 @@ async def ajudgements(rows: Sequence[Row], texts: Sequence[str], options: Option
     return [_found(future) for future in futures]
 
 
-def _submitted(rows: Sequence[Row], texts: Sequence[str], options: Options) -> list[Future[Judgement]]:
+def _submitted(cells: Sequence[Cells], texts: Sequence[str], options: Options) -> list[Future[Judgement]]:
     problems: dict[tuple[object, ...], Problem] = {}
     pairs = []
-    for place, (row, text) in enumerate(zip(rows, texts, strict=True)):
+    for place, (row, text) in enumerate(zip(cells, texts, strict=True)):
         key = (id(row.get("tests")), *(row.get(name) for name in ("problem_id", "test_kind", *_COLUMNS)))
         problem = problems.get(key)  # a row stands there once for each of its completions
         if problem is None:
@@ -80,17 +81,16 @@ def _submitted(rows: Sequence[Row], texts: Sequence[str], options: Options) -> l
         pairs.append((problem, Solution(problem_id=problem.id, id=str(place), response=text), calibration_of(row)))
     if not pairs:
         return []
-    judge = judge_for(options)
-    return [_submit(judge, *pair) for pair in pairs]
-
-
-def _submit(judge: Judging, problem: Problem, solution: Solution, calibration: Calibration | None) -> Future[Judgement]:
+    futures: list[Future[Judgement]] = []
     try:
-        return judge.submit(problem, solution, known=calibration)
+        judge = judge_for(options)
+        for problem, solution, calibration in pairs:
+            futures.append(judge.submit(problem, solution, known=calibration))
     except RuntimeError as error:  # the interpreter is ending, and starts no thread any more
         none: Future[Judgement] = Future()
         none.set_exception(RunnerDied(str(error)))
-        return none
+        futures += [none] * (len(pairs) - len(futures))
+    return futures
 
 
 def _found(future: Future[Judgement]) -> Judgement | None:
@@ -110,22 +110,26 @@ def _found(future: Future[Judgement]) -> Judgement | None:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def problem_of(row: Row, place: int, options: Options) -> Problem:
+def problem_of(row: Cells, place: int, options: Options) -> Problem:
     """The problem of a row of columns, with as many tests as the options let run. Raises `InputError`."""
     tests = row.get("tests")
-    try:
-        problem = make_problem(
-            {
-                "id": str(row.get("problem_id") or "row"),
-                "question": "",
-                "test_kind": row.get("test_kind"),
-                "tests": json.loads(tests) if isinstance(tests, str) else list(tests or ()),
-                **{name: row.get(name) for name in _COLUMNS},
-            }
-        )
-    except (InputError, ValueError, TypeError) as error:
-        named = f" ({row['problem_id']})" if row.get("problem_id") else ""
-        raise InputError(f"row {place + 1} of the batch{named}: {error}") from None
+    named = f" ({row['problem_id']})" if row.get("problem_id") else ""
+    stands = f"row {place + 1} of the batch{named}"
+    if hasattr(tests, "tolist"):  # as a column of Parquet is given by some trainers
+        tests = tests.tolist()
+    if isinstance(tests, str):
+        try:
+            tests = json.loads(tests)
+        except ValueError as error:
+            raise RowError(stands, "tests", "a list, or one as JSON", f"text that is none ({error})") from None
+    cells = {
+        "id": str(row.get("problem_id") or "row"),
+        "question": "",
+        "test_kind": row.get("test_kind"),
+        "tests": tests,
+        **{name: row.get(name) for name in _COLUMNS},
+    }
+    problem = rows.problem_of(Row(stands, cells))
     return _with_fewer_tests(problem, options.max_tests)
 
 
@@ -138,7 +142,7 @@ def _with_fewer_tests(problem: Problem, most: int | None) -> Problem:
     return replace(problem, tests=tuple(problem.tests[place] for place in places))
 
 
-def calibration_of(row: Row) -> Calibration | None:
+def calibration_of(row: Cells) -> Calibration | None:
     """What a record says of its reference, where it says anything."""
     judge = row.get("judge")
     if not judge:
