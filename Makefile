@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: demo test test-slow lint types wheel bench clean
+.PHONY: demo test test-slow train lint types wheel bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -18,6 +18,10 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
+
+train: $(VENV)/.installed-dev  # what training needs: with it, slow tests drive the real trainer
+	$(PIP) install torch==2.13.0
+	$(PIP) install -e ".[train]"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .

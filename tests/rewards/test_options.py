@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from crl_data.rewards import critique_reward, reward, solve_reward
 from crl_data.rewards.judging import problem_of
 from crl_data.rewards.options import PREFIX, Options, options_from
 from crl_data.rewards.score import CRITIQUE, SOLVE, has_form, terms
-from tests.conftest import PROBLEM_ROW, RIGHT_SUM
+from tests.conftest import PROBLEM_ROW, RIGHT_SUM, ROOT
 
 TESTS = PROBLEM_ROW["tests"]
 RIGHT = f"```python\n{RIGHT_SUM}```"
@@ -73,6 +74,16 @@ def test_what_is_wrong_is_said_with_its_name(given_: dict[str, Any], environment
     with pytest.raises(InputError) as error:
         options_from(given_, environment)
     assert str(error.value).startswith(said)
+
+
+def test_every_option_is_in_the_docs_with_its_default() -> None:
+    page = (ROOT / "docs" / "rewards.md").read_text()
+    rows = [line.split("|") for line in page[page.index("| option |") :].split("\n\n")[0].splitlines()[2:]]
+    told = {name.strip(" `"): (row[2], row[3]) for row in rows for name in row[1].split(",")}
+    assert set(told) == {one.name for one in fields(Options)}
+    for one in fields(Options):
+        if isinstance(one.default, str) and one.name != "sandbox":
+            assert f"`{one.default}`" in told[one.name][0]
 
 
 def test_rewards_that_are_named_by_their_path_go_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from crl_data.rewards import acritique_reward, asolve_reward, critique_reward, hybrid_reward, reward, solve_reward
-from tests.conftest import PROBLEM_ROW, RIGHT_SUM
+from tests.conftest import PROBLEM_ROW, RIGHT_SUM, ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the trainer's own
 trl = pytest.importorskip("trl", minversion="1.6", reason="the extra [train] is not installed: no trainer to drive")
@@ -55,7 +55,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]
         num_attention_heads=2,
         num_key_value_heads=1,
         head_dim=8,
-        max_position_embeddings=512,
+        max_position_embeddings=16384,
         pad_token_id=0,
         eos_token_id=1,
     )
@@ -218,3 +218,33 @@ def test_all_or_nothing_with_early_stop_under_a_name_of_its_own(train: Train) ->
     begun = time.monotonic()
     trainer = train([ROW], [[RIGHT, HALF, ENDLESS, "no code"]], [strict])
     assert seen(trainer, "strict") == [1.0, 0.0, 0.5, 0.0] and time.monotonic() - begun < 60
+
+
+def test_a_dataset_that_was_built_trains_as_docs_rewards_says(model: tuple[Any, Any], tmp_path: Path) -> None:
+    """The demo's records as they lie on disk, and completions that the model itself makes up."""
+    from datasets import load_dataset
+
+    from crl_data import build
+
+    built = build(ROOT / "recipes" / "demo.yaml", tmp_path / "demo", quiet=True)
+    dataset = load_dataset("parquet", data_files=str(built.directory / "data" / "train-*.parquet"), split="train")
+    kinds = [row["kind"] for row in dataset]
+    chosen = dataset.select([kinds.index("critique"), kinds.index("solve")])
+    config = trl.GRPOConfig(
+        output_dir=str(tmp_path / "out"),
+        max_steps=1,
+        num_generations=2,
+        per_device_train_batch_size=4,
+        max_completion_length=8,
+        report_to=[],
+        use_cpu=True,
+        bf16=False,
+        save_strategy="no",
+        logging_steps=1,
+    )
+    trainer = trl.GRPOTrainer(
+        model=model[0], processing_class=model[1], reward_funcs=hybrid_reward, args=config, train_dataset=chosen
+    )
+    trainer.train()
+    assert seen(trainer, "hybrid_reward") == [0.0] * 4
+    assert {"critique/missing_conclusions", "solve/pass_rate"} <= logged(trainer).keys()
