@@ -103,18 +103,23 @@ def _write_all(directory: Path, targets: Mapping[Path, tuple[str, Sequence[Path]
         whole: dict[Path, Path] = {}
         for target, (split, files) in targets.items():
             temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            ending.callback(temporary.unlink, missing_ok=True)
+            ending.callback(_remove, temporary)
             with writing(target):
                 rows = _write(temporary, _rows(files, split, reward, done))
             if rows:
                 whole[target] = temporary
                 done.files[str(target)] = rows
         if not whole:
-            raise InputError(f"{directory}: expected a record that the reward can score, got none ({told(done)})")
+            raise InputError(f"{directory}: expected a record that the reward can score, got {told(done) or 'none'}")
         for target, temporary in whole.items():
             with writing(target):
                 os.replace(temporary, target)
     return done
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def told(done: Exported) -> str:

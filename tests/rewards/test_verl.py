@@ -463,3 +463,34 @@ def test_verls_own_code_reward_gives_right_answers_one(
         assert score("taco", answer(row, records, references), tests) == 1.0, row["extra_info"]["id"]
     for row in solves[:3]:
         assert score("taco", WRONG, row["reward_model"]["ground_truth"]) < 1.0, row["extra_info"]["id"]
+
+
+MISREAD = [
+    ("[]", "2", "def f(): return 2"),
+    ('[{"1": 2}]', '"1"', "def f(x): return ''.join(x)"),
+    ("[{}, 1]", "2", "def f(x, y): return 2"),
+    ("[1]", '[{"1": 2}, 3]', "def f(x): return [{'1': 2}, 3]"),
+    ("[1]", "[NaN]", "def f(x): return [float('nan')]"),
+]
+READ = [
+    ("[{}]", "2", "def f(x): return 2 if x == {} else 0"),
+    ('[{"a": 2}, 1]', "2", "def f(x, y): return x['a']"),
+    ("[1]", '[{"1": 2}]', "def f(x): return [{1: 2}]"),
+    ("[1]", '{"1": 2}', "def f(x): return {1: 2}"),
+    ('["a\\nb", [1, 2]]', '"a\\nb12"', "def f(x, y): return x + ''.join(map(str, y))"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("given", "wanted", "code"), [*MISREAD, *READ])
+def test_verls_own_code_reward_fails_right_answers_to_what_is_left_out_and_to_nothing_else(
+    verl: Any, given: str, wanted: str, code: str
+) -> None:
+    from verl.utils.reward_score import default_compute_score
+
+    record = function([(given, wanted)])
+    answered = f"```python\n{code}\n```"
+    ours = {"crl": json.dumps({name: record[name] for name in ("test_kind", "entry_point", "tests")})}
+    assert numbers(answered, ours)["acc"] == 1.0
+    official = default_compute_score("taco", answered, inputs_outputs(record))
+    assert (official == 1.0) is (unscored(record) is None) is ((given, wanted, code) in READ)
