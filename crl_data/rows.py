@@ -104,7 +104,7 @@ def _read_parquet(path: Path) -> Iterator[Row | RowError]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # else it holds all that was read
             _check_version(path, file.schema_arrow.metadata or {})
             number = 0
             for batch in file.iter_batches(batch_size=64):
