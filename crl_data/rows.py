@@ -13,6 +13,7 @@ import gzip
 import io
 import json
 import os
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
@@ -103,7 +104,7 @@ def _read_parquet(path: Path) -> Iterator[Row | RowError]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, pre_buffer=False) as file:  # else it holds all that was read
             _check_version(path, file.schema_arrow.metadata or {})
             number = 0
             for batch in file.iter_batches(batch_size=64):
@@ -147,6 +148,21 @@ def _as_json(value: Any) -> Any:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
+def record_files(directory: Path) -> dict[str, list[Path]]:
+    """The files of records of a built dataset, by split. Raises `InputError` where there are none."""
+    splits: dict[str, list[Path]] = {}
+    for file in sorted((directory / "data").glob("*.parquet")):
+        named = _SHARD.fullmatch(file.name)
+        if named:
+            splits.setdefault(named[1], []).append(file)
+    if not splits:
+        raise InputError(f"{directory}: expected a built dataset, got no data/*.parquet")
+    return splits
+
+
+_SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}\.parquet")
 
 
 def row_faults(row: Row, columns: Struct, max_field_mb: int = MAX_FIELD_MB) -> list[RowError]:

@@ -541,3 +541,14 @@ def test_a_file_of_a_newer_schema_is_refused_and_an_older_one_is_read(
     else:
         with pytest.raises(InputError, match="schema_version: expected at most 1, got"):
             list(read_rows(path))
+
+
+def test_reading_parquet_holds_no_more_than_a_part_of_the_file(tmp_path: Path) -> None:
+    groups, mb = 16, 2
+    with pq.ParquetWriter(tmp_path / "many.parquet", pa.schema([("text", pa.string())])) as writer:
+        for _ in range(groups):
+            texts = [random.randbytes(mb << 10).hex()[: mb << 10] for _ in range(1024)]
+            writer.write_table(pa.table({"text": texts}))
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in read_rows(tmp_path / "many.parquet")]
+    assert len(held) == groups * 1024 and max(held) < groups * mb / 2 * (1 << 20)

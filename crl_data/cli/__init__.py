@@ -155,6 +155,24 @@ def report(
 
 
 @app.command()
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
+    to: Annotated[str, typer.Option(metavar="verl", help="The format.")],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="A folder, or the .parquet file of one split.")],
+    reward: Annotated[
+        str, typer.Option(metavar="official|ours", help="Rows for the official reward alone, or for ours: all.")
+    ] = "official",
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only this split.  [default: all]")] = None,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Write the records of a built dataset in another program's format."""
+    from crl_data.cli.export import run
+
+    run(directory, to, out, reward, split, json_)
+
+
+@app.command()
 def doctor(
     build_image: Annotated[
         bool, typer.Option("--build-image", help="First build the image that the docker backend judges in.")

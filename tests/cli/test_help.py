@@ -37,6 +37,7 @@ OPTIONS = {
     "validate": "",
     "explain": "",
     "report": "",
+    "export": "--to --out",
     "doctor": "",
 }
 ARGUMENTS = {
@@ -46,9 +47,10 @@ ARGUMENTS = {
     "validate": ["PATH"],
     "explain": ["DIR", "ID"],
     "report": ["DIR"],
+    "export": ["DIR"],
     "doctor": [],
 }
-NOT_BUILT = ["relabel", "quality", "export", "push", "verify", "serve"]
+NOT_BUILT = ["relabel", "quality", "push", "verify", "serve"]
 
 
 def loaded_by(statement: str, heavy: list[str]) -> list[str]:
@@ -147,6 +149,7 @@ def test_the_installed_program_is_the_module() -> None:
         ("validate one two", "two"),
         ("explain built", "ID"),
         ("report", "DIR"),
+        ("export", "DIR"),
         ("judge problems.jsonl solutions.jsonl --out", "--out"),
         ("build recipe.yaml --dry-run=yes", "--dry-run"),
     ],

@@ -1,0 +1,289 @@
+r"""A built dataset in the rows that verl trains on: Parquet, one file a split.
+
+For one of two rewards:
+    official   what the reward manager of Critique-Coder routes by (TIGER-AI-Lab/Critique-Coder 662e89f): `correctness`
+               on critique rows, and on the others `inputs_outputs`, which verl's own prime_code and its sandbox client
+               read too. What those cannot score is left out, and counted by reason.
+    ours       what `crl_data.rewards.verl` judges by; every record is kept.
+
+The rows of both are read by `crl_data.rewards.verl.compute_score`. docs/rewards.md says what is in them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crl_data.columns import RECORD, SCHEMA_VERSION
+from crl_data.errors import InputError, RowError
+from crl_data.rows import chunks, read_rows, record_files, row_faults, writing
+from crl_data.types import TestKind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NO_DATASET = "crl"
+_CHECKERS_THAT_PASS = (None, "default", "exact")  # its own comparison is laxer than these
+_OF_PROBLEM = (
+    "problem_id",
+    "test_kind",
+    "entry_point",
+    "test_setup",
+    "checker",
+    "starter_code",
+    "time_limit_s",
+    "memory_limit_mb",
+    "tests",
+)
+_OF_JUDGE = ("limit_from", "way", "interface")
+
+
+class Reward(StrEnum):
+    """For which reward rows are written; the module says what each means."""
+
+    OFFICIAL = "official"
+    OURS = "ours"
+
+
+@dataclass
+class Exported:
+    """What became of the records: the files and their rows, the rows by kind, what was left out by reason."""
+
+    files: dict[str, int] = field(default_factory=dict)
+    kinds: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def export(directory: Path, out: Path, reward: Reward = Reward.OFFICIAL, split: str | None = None) -> Exported:
+    """Write the records of a built dataset as rows of verl.
+
+    out: a folder, which gets `SPLIT.parquet` for each split that has rows; or the file of one split, where the name ends in
+    `.parquet`. All files appear, or none. Raises `InputError` where there is nothing to write.
+    """
+    splits = record_files(directory)
+    if split is not None:
+        if split not in splits:
+            raise InputError(f"{directory}: expected one of its splits ({', '.join(splits)}), got {split!r}")
+        splits = {split: splits[split]}
+    if out.name.endswith(".parquet"):
+        if len(splits) > 1:
+            raise InputError(f"{out}: expected a folder for the splits {', '.join(splits)}; or one of them, by --split")
+        return _write_all(directory, {out: next(iter(splits.items()))}, reward)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: expected a folder, or the name of a file that ends in .parquet, got another file")
+    with _folder(out):
+        return _write_all(directory, {out / f"{name}.parquet": (name, files) for name, files in splits.items()}, reward)
+
+
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[None]:
+    """A folder to write in, which goes again where nothing came of it."""
+    made = not path.exists()
+    with writing(path):
+        path.mkdir(exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _write_all(directory: Path, targets: Mapping[Path, tuple[str, Sequence[Path]]], reward: Reward) -> Exported:
+    done = Exported()
+    with contextlib.ExitStack() as ending:
+        whole: dict[Path, Path] = {}
+        for target, (split, files) in targets.items():
+            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+            ending.callback(_remove, temporary)
+            with writing(target):
+                rows = _write(temporary, _rows(files, split, reward, done))
+            if rows:
+                whole[target] = temporary
+                done.files[str(target)] = rows
+        if not whole:
+            raise InputError(f"{directory}: expected a record that the reward can score, got {told(done) or 'none'}")
+        for target, temporary in whole.items():
+            with writing(target):
+                os.replace(temporary, target)
+    return done
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()
+
+
+def told(done: Exported) -> str:
+    """What was left out, in words."""
+    return ", ".join(f"{count:,} {reason}" for reason, count in done.left_out.most_common())
+
+
+def _write(path: Path, rows: Iterator[dict[str, Any]]) -> int:
+    """Write rows as Parquet, a bounded part of them in memory; how many there were."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema, count = _schema(), 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for chunk in chunks(rows):
+            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
+            count += len(chunk)
+    return count
+
+
+def _schema() -> pa.Schema:
+    import pyarrow as pa
+
+    text = pa.string()
+    message = pa.struct([("role", text), ("content", text)])
+    extra = [
+        ("split", text),
+        ("index", pa.int64()),
+        ("id", text),
+        ("correctness", pa.bool_()),
+        ("inputs_outputs", text),
+        ("crl", text),
+    ]
+    return pa.schema(
+        [
+            ("data_source", text),
+            ("prompt", pa.list_(message)),
+            ("ability", text),
+            ("reward_model", pa.struct([("style", text), ("ground_truth", text)])),
+            ("extra_info", pa.struct(extra)),
+        ],
+        metadata={"schema_version": str(SCHEMA_VERSION)},
+    )
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def _rows(files: Sequence[Path], split: str, reward: Reward, done: Exported) -> Iterator[dict[str, Any]]:
+    index = 0
+    for file in files:
+        for row in read_rows(file):
+            if isinstance(row, RowError):
+                raise row
+            for error in row_faults(row, RECORD):
+                raise error
+            reason = unscored(row.cells) if reward is Reward.OFFICIAL else None
+            if reason is None:
+                yield verl_row(row.cells, split, index, reward)
+                done.kinds[row.cells["kind"]] += 1
+                index += 1
+            else:
+                done.left_out[reason] += 1
+
+
+def verl_row(record: Mapping[str, Any], split: str, index: int, reward: Reward) -> dict[str, Any]:
+    """The row of a record."""
+    critique = record.get("verdict") is not None
+    source = (record.get("source") or {}).get("dataset") or NO_DATASET
+    tests = None if critique or reward is Reward.OURS else inputs_outputs(record)
+    ground_truth = ("T" if record.get("verdict") else "F") if critique else tests or ""
+    return {
+        "data_source": f"{source}/critique" if critique else source,
+        "prompt": record["prompt"],
+        "ability": "critique" if critique else "code",
+        "reward_model": {"style": "rule", "ground_truth": ground_truth},
+        "extra_info": {
+            "split": split,
+            "index": index,
+            "id": record["id"],
+            "correctness": record.get("verdict"),
+            "inputs_outputs": tests,
+            "crl": None if critique else _columns(record, without_tests=tests is not None),
+        },
+    }
+
+
+def _columns(record: Mapping[str, Any], without_tests: bool) -> str:
+    """What a record says of its problem, for our own reward: its columns, where they are not null."""
+    names = _OF_PROBLEM[:-1] if without_tests else _OF_PROBLEM
+    cells = {name: record[name] for name in names if record.get(name) is not None}
+    judge = {name: value for name in _OF_JUDGE if (value := (record.get("judge") or {}).get(name)) is not None}
+    return json.dumps({**cells, **({"judge": judge} if judge else {})}, ensure_ascii=False)
+
+
+# --- the official reward ----------------------------------------------------------------------------------------------
+
+
+def inputs_outputs(record: Mapping[str, Any]) -> str:
+    """The tests of a record as the official reward reads them; those of a function one JSON value a line."""
+    tests = record["tests"]
+    if record["test_kind"] == TestKind.STDIN:
+        return json.dumps({"inputs": [one["input"] for one in tests], "outputs": [_expected(one) for one in tests]})
+    return json.dumps(
+        {
+            "inputs": ["\n".join(map(json.dumps, json.loads(one["input"]))) for one in tests],
+            "outputs": [_expected(one) for one in tests],
+            "fn_name": record["entry_point"].rpartition(".")[2],
+        }
+    )
+
+
+def _expected(test: Mapping[str, Any]) -> str:
+    return test.get("expected") or ""
+
+
+def unscored(record: Mapping[str, Any]) -> str | None:
+    """Why the official reward cannot score a record, or would fail a right solution of it; None where it can."""
+    if record.get("verdict") is not None:
+        return None
+    kind = record["test_kind"]
+    if kind not in (TestKind.STDIN, TestKind.FUNCTION):
+        return f"with tests as source ({kind})"
+    if record.get("checker") not in _CHECKERS_THAT_PASS:
+        return "with a checker"
+    if kind == TestKind.STDIN:
+        return None
+    owner, _, _ = (record.get("entry_point") or "").rpartition(".")
+    if owner not in ("", "Solution"):
+        return "with a method of a class that is not called Solution"
+    if any(_is_misread(json.loads(one["input"]), json.loads(_expected(one))) for one in record["tests"]):
+        return "with arguments or results that it misreads"
+    return None
+
+
+def _is_misread(arguments: list[Any], expected: Any) -> bool:
+    """Whether the official code calls with other arguments than these, or expects another result.
+
+    It cannot call without arguments. It takes a first argument whose keys are all whole numbers for the only one, with
+    int for its keys, and a first item like that for the whole of a result. NaN is not equal to itself there.
+    """
+    if not arguments or _has_nan(expected):
+        return True
+    first = arguments[0]
+    if _is_int_keyed(first) and (first or len(arguments) > 1):
+        return True
+    return isinstance(expected, list) and len(expected) > 1 and _is_int_keyed(expected[0])
+
+
+def _is_int_keyed(value: Any) -> bool:
+    return isinstance(value, dict) and all(_is_int(key) for key in value)
+
+
+def _is_int(text: str) -> bool:
+    try:
+        int(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _has_nan(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_has_nan, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_nan, value))
+    return isinstance(value, float) and value != value
