@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: demo test test-slow train lint types wheel bench clean
+.PHONY: demo test test-slow test-trainers lint types wheel bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -19,9 +19,8 @@ test: $(VENV)/.installed-dev
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
 
-train: $(VENV)/.installed-dev  # what training needs: with it, slow tests drive the real trainer
-	$(PIP) install torch==2.13.0
-	$(PIP) install -e ".[train]"
+test-trainers: $(VENV)/.installed-trainers  # the rewards inside the real TRL, verl and verifiers
+	$(BIN)/python -m pytest tests/rewards/test_trl.py tests/rewards/test_verl.py tests/rewards/test_verifiers.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -56,4 +55,12 @@ $(VENV)/.installed: pyproject.toml $(VENV)/bin/python
 
 $(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
 	$(PIP) install -e ".[dev]"
+	@touch $@
+
+# verl without what it asks for beyond its rewards (ray's dashboard, wandb, its own versions of torch's friends)
+$(VENV)/.installed-trainers: pyproject.toml $(VENV)/.installed-dev
+	$(PIP) install torch==2.13.0
+	$(PIP) install -e ".[train,verifiers]"
+	$(PIP) install omegaconf tensordict ray codetiming orjson
+	$(PIP) install --no-deps verl==0.9.1
 	@touch $@
