@@ -115,7 +115,7 @@ def problem_of(row: Cells, place: int, options: Options) -> Problem:
     tests = row.get("tests")
     named = f" ({row['problem_id']})" if row.get("problem_id") else ""
     stands = f"row {place + 1} of the batch{named}"
-    if hasattr(tests, "tolist"):  # as a column of Parquet is given by some trainers
+    if tests is not None and hasattr(tests, "tolist"):  # as a column of Parquet is given by some trainers
         tests = tests.tolist()
     if isinstance(tests, str):
         try:
