@@ -115,7 +115,6 @@ class Judge:
         policy: Policy | None = None,
         memory: Memory | None = None,
     ) -> None:
-        _at_exit(_close, weakref.ref(self), os.getpid())  # first: it refuses where the interpreter is ending
         self.policy = policy or Policy()
         self.jobs = jobs or processors()
         mine: Sandbox | None = None
@@ -134,6 +133,11 @@ class Judge:
         self._keys: OrderedDict[int, tuple[Problem, limits.Calibration | None, str]] = OrderedDict()
         self._calibrations: dict[str, limits.Calibration] = {}
         self._lock = threading.Lock()
+        try:
+            _at_exit(_close, weakref.ref(self), os.getpid())
+        except RuntimeError:  # the interpreter is ending
+            self.close()
+            raise
 
     # --- the public face ----------------------------------------------------------------------------------------------
 
