@@ -136,7 +136,7 @@ def test_records_are_what_the_contract_says(built: tuple[Path, Built]) -> None:
         assert (
             row["label_source"] == "executed"
             and row["judge"]["limit_from"] == "reference"
-            and row["time_limit_s"] == 0.5
+            and row["time_limit_s"] == 0.25
         )
         assert row["source"]["license"] == "cc0-1.0" and len(row["tests"]) == 6
         if critique:
