@@ -35,10 +35,9 @@ def shared_judge(sandbox: str = "auto", policy: Policy | None = None, *, jobs: i
 
 
 def _forget() -> None:
-    """In a forked child: the lock may be held by a thread that is not there, and the judges are the parent's."""
+    """In a forked child the lock may be held by a thread that is not there."""
     global _lock
     _lock = threading.Lock()
-    _judges.clear()
 
 
 os.register_at_fork(after_in_child=_forget)

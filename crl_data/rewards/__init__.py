@@ -14,14 +14,17 @@ first solution has to be run, and stays warm for the process.
 
 from __future__ import annotations
 
-import concurrent.futures.thread  # noqa: F401, it cannot be imported any more once the interpreter is ending
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from crl_data.errors import InputError
 from crl_data.responses import parse_conclusion
 
-if TYPE_CHECKING:
-    from crl_data.rewards.options import Options
+# All of it now, and nothing in a call: a process that is forked in the middle of an import can never make that import, and
+# one that is ending can make none.
+from crl_data.rewards.batch import Batch
+from crl_data.rewards.judging import ajudgements, judgements
+from crl_data.rewards.options import Options, options_from
 
 __all__ = [
     "acritique_reward",
@@ -84,12 +87,8 @@ def reward(kind: str, *, asynchronous: bool = False, name: str | None = None, **
     that of the plain function. options: those of `crl_data.rewards.options.Options`; what is not given is as the
     environment says. Raises `InputError` where one is wrong.
     """
-    from crl_data.rewards.options import options_from
-
     plain = {"critique": critique_reward, "solve": solve_reward, "hybrid": hybrid_reward}.get(kind)
     if plain is None:
-        from crl_data.errors import InputError
-
         raise InputError(f"kind: expected critique, solve or hybrid, got {kind!r}")
     chosen = options_from(options)
 
@@ -116,9 +115,6 @@ def text_of(completion: Completion) -> str:
 def _call(
     kind: str, completions: Sequence[Completion], columns: dict[str, Any], options: Options | None = None
 ) -> Rewards:
-    from crl_data.rewards.batch import Batch
-    from crl_data.rewards.judging import judgements
-
     batch = Batch(kind, list(map(text_of, completions)), columns, options)
     return batch.rewards(judgements(batch.to_judge, batch.solutions, batch.options) if batch.to_judge else [])
 
@@ -126,8 +122,5 @@ def _call(
 async def _acall(
     kind: str, completions: Sequence[Completion], columns: dict[str, Any], options: Options | None = None
 ) -> Rewards:
-    from crl_data.rewards.batch import Batch
-    from crl_data.rewards.judging import ajudgements
-
     batch = Batch(kind, list(map(text_of, completions)), columns, options)
     return batch.rewards(await ajudgements(batch.to_judge, batch.solutions, batch.options) if batch.to_judge else [])

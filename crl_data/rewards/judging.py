@@ -20,6 +20,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+import crl_data.sandbox.runner.libraries  # noqa: F401, what starting a judge imports; see `crl_data.rewards`
 from crl_data import rows
 from crl_data.errors import InputError, RowError, RunnerDied, SandboxUnavailable, TestsUnfit, WorkError
 from crl_data.judging.limits import Calibration
@@ -181,10 +182,9 @@ def judge_for(options: Options) -> Judging:
 
 
 def _forget() -> None:
-    """In a forked child: the lock may be held by a thread that is not there, and the judges are the parent's."""
+    """In a forked child the lock may be held by a thread that is not there."""
     global _lock
     _lock = threading.Lock()
-    _remote.clear()
 
 
 os.register_at_fork(after_in_child=_forget)
