@@ -38,7 +38,7 @@ from crl_data.service import wire
 ADMITTED_PER_JOB = 64
 RETRY_AFTER_S = 1
 GRACE_S = 10.0  # at the end, for what is running by then
-_HELD_PER_ADMITTED = 16  # programs that wait to be admitted, for each that may be
+_HELD = 4096  # programs that wait to be admitted, where there are descriptors for so many
 _TRANSPORT_S = 10.0  # what verl waits for an answer beyond the time-outs that it names (its API_TIMEOUT)
 _MARGIN_S = 2.0  # by which an answer comes before whoever asked goes
 _KEPT_S = 15.0  # a place in the line, for whoever was told to ask again
@@ -48,6 +48,8 @@ _BACKLOG = 1024
 Result = TypeVar("Result")
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _log = logging.getLogger(__name__)
+_of_clients = logging.Logger("crl_data.service.clients")  # what is no HTTP is their fault; nobody is told, but they
+_of_clients.addHandler(logging.NullHandler())
 
 
 class Service:
@@ -64,7 +66,7 @@ class Service:
         self._judges: OrderedDict[Policy, Judge] = OrderedDict()  # the one judge, by policy
         self._room = asyncio.Semaphore(self.admitted_limit)
         self._admitted = 0
-        self._held_limit = min(_HELD_PER_ADMITTED * self.admitted_limit, _open_files() // 2)
+        self._held_limit = min(_HELD, _open_files() // 2)
         self._held: set[asyncio.Task[Any]] = set()  # programs that wait to be admitted
         self._works: set[asyncio.Task[Any]] = set()
         self._futures: set[Future[Any]] = set()
@@ -380,7 +382,9 @@ async def _serve(
 
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end)
-    runner = web.AppRunner(service.app(), access_log=None, handler_cancellation=True, shutdown_timeout=_MARGIN_S)
+    runner = web.AppRunner(
+        service.app(), access_log=None, logger=_of_clients, handler_cancellation=True, shutdown_timeout=_MARGIN_S
+    )
     await runner.setup()
     try:
         site = web.SockSite(runner, at, backlog=_BACKLOG)

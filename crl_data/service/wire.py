@@ -97,7 +97,13 @@ def _columns_of(noun: Any, columns: Struct) -> dict[str, Any]:
 
 def judge_request(body: bytes, default: Policy) -> JudgeRequest:
     """A request as the server reads it; of the policy what it does not name is the default's. Raises `RowError`."""
-    cells = _object(body)
+    try:
+        return _judge_request(_object(body), default)
+    except RecursionError:
+        raise RowError(_PLACE, "", "a JSON object", "one that is nested too deeply") from None
+
+
+def _judge_request(cells: dict[str, Any], default: Policy) -> JudgeRequest:
     _check(cells, _REQUEST, "", any_text=True)
     if not cells["solutions"]:
         raise RowError(_PLACE, "solutions", "at least one solution", "none")
@@ -300,6 +306,6 @@ def run_code_response(seen: Observation) -> RunCodeResponse:
         cpu_time=round(seen.cpu_s, 6),
         return_code=None if timed_out else 0 if well else -seen.signal or seen.exit_status or 1,
         stdout=seen.answer.decode("utf-8", "replace"),
-        stderr=seen.note,
+        stderr=f"more than {Limits().output_mb:g} MB of output" if seen.how == "output" else seen.note,
     )
     return RunCodeResponse(status="Success" if well else "Failed", run_result=result)

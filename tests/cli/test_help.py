@@ -37,6 +37,7 @@ OPTIONS = {
     "validate": "",
     "explain": "",
     "report": "",
+    "serve": "--host --port --token --jobs --sandbox --allow-weak --queue --libraries",
     "doctor": "",
 }
 ARGUMENTS = {
@@ -46,9 +47,10 @@ ARGUMENTS = {
     "validate": ["PATH"],
     "explain": ["DIR", "ID"],
     "report": ["DIR"],
+    "serve": [],
     "doctor": [],
 }
-NOT_BUILT = ["relabel", "quality", "export", "push", "verify", "serve"]
+NOT_BUILT = ["relabel", "quality", "export", "push", "verify"]
 
 
 def loaded_by(statement: str, heavy: list[str]) -> list[str]:
