@@ -262,7 +262,7 @@ def _words(kind: Type, many: bool = False) -> str:
         return f"{'lists' if many else 'a list'} of {_words(kind.item, many=True)}"
     if isinstance(kind, Struct):
         names = ", ".join(kind.names()[:4]) + (", ..." if len(kind.columns) > 4 else "")
-        return f"{'objects' if many else 'an object'} with {names}"
+        return ("objects" if many else "an object") + (f" with {names}" if names else "")
     one, several = {
         str: ("a string", "strings"),
         int: ("a whole number", "whole numbers"),

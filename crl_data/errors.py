@@ -8,6 +8,7 @@
     │   │   └── LibraryMissing   a library that judge.libraries names is not there
     │   ├── EngineGone           the Docker engine that held the sandboxes does not answer any more
     │   ├── CanaryFlip           a solution with a known verdict got another one: nothing more is labelled
+    │   ├── ServiceUnavailable   no judge behind HTTP answered in time (never a verdict)
     │   └── Busy                 another process is building in the same directory
     ├── TestsUnfit               tests written as source that cannot be prepared (never a verdict)
     └── RunnerDied               the sandbox's runner ended; the judge starts another (never a verdict)
@@ -55,6 +56,10 @@ class EngineGone(WorkError):
 
 class CanaryFlip(WorkError):
     """A solution whose verdict is known was judged otherwise."""
+
+
+class ServiceUnavailable(WorkError):
+    """A judge behind HTTP did not answer, however often it was asked, in the time that there was."""
 
 
 class Busy(WorkError):

@@ -173,6 +173,33 @@ def export(
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Which address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Which port; 0: one that is free.")] = 8000,
+    token: Annotated[
+        str | None, typer.Option(envvar="CRL_DATA_TOKEN", help="What every request must bring.  [default: nothing]")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="How many at once.  [default: one for each processor]")
+    ] = None,
+    sandbox: Annotated[str, typer.Option(metavar="auto|local|docker|none", help="Behind which walls.")] = "auto",
+    allow_weak: AllowWeak = False,
+    queue: Annotated[
+        int | None, typer.Option(min=1, help="How many requests are admitted at once.  [default: 64 for each job]")
+    ] = None,
+    libraries: Annotated[
+        str, typer.Option(metavar="NAME,...", help="What solutions may import beyond the standard library.")
+    ] = "numpy",
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Judge over HTTP until interrupted: /judge, /run_code (SandboxFusion's protocol) and /health."""
+    from crl_data.cli.serve import run
+
+    run(host, port, token, jobs, sandbox, allow_weak, queue, libraries, json_)
+
+
+@app.command()
 def doctor(
     build_image: Annotated[
         bool, typer.Option("--build-image", help="First build the image that the docker backend judges in.")

@@ -20,13 +20,15 @@ from crl_data.judging.plan import Plan
 from crl_data.judging.policy import LimitFrom, Policy
 from crl_data.judging.verdict import inconclusive, settled
 from crl_data.problems import is_source
-from crl_data.sandbox import Limits, Program, Runner, Sandbox, Session
+from crl_data.sandbox import Limits, Observation, Program, Runner, Sandbox, Session
 from crl_data.sandbox.client import Input
 from crl_data.sandbox.runner import values
 from crl_data.types import Outcome
 
 ATTEMPTS = 3
 _KEPT_BYTES = 1 << 16
+_SEED = 0  # of a program that is run for what it prints, and not as a test
+_NOTHING = Observation(how="", note="", answer=b"", cpu_s=0.0, wall_s=0.0, peak_mb=0.0, signal=0, lives=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,27 @@ def run_all(worker: Worker, plan: Plan, code: str, limits: Limits, policy: Polic
             why = str(error)
             worker.restart()
     return Gathered(fault=why)
+
+
+def run_once(worker: Worker, code: str, stdin: bytes, limits: Limits) -> Observation:
+    """Run code as a program on one input, and say what happened. Raises `RunnerDied` after `ATTEMPTS` runners."""
+    seen, why = None, ""
+    for _ in range(ATTEMPTS):
+        try:
+            session = worker.plain(code, limits)
+            if isinstance(session, str):
+                return replace(_NOTHING, how="refused", note=session or "the code does not compile", exit_status=1)
+            (seen,) = session.run([Input(stdin, _SEED)], fresh=True)
+            if seen.how != "fault":
+                return seen
+        except RunnerDied as error:
+            if worker.ended:
+                raise
+            why = str(error)
+            worker.restart()
+    if seen is None:
+        raise RunnerDied(why)
+    return seen
 
 
 class _SolutionBench:
@@ -148,6 +171,11 @@ class Worker:
         """A session for some code, or why it does not compile. Raises `RunnerDied`."""
         loaded = self._names_library.search(code) is not None or self._names_library.search(plan.prelude) is not None
         return self._runner("loaded" if loaded else "lean").open(plan.program(code), limits)
+
+    def plain(self, code: str, limits: Limits) -> Session | str:
+        """A session for some code as a program that reads and prints, or why it does not compile. Raises `RunnerDied`."""
+        loaded = self._names_library.search(code) is not None
+        return self._runner("loaded" if loaded else "lean").open(Program(code=code, mode="stdin"), limits)
 
     def probe(self, reference: str, limits: Limits) -> Session | str:
         """A session for a reference and the probe that looks at it."""

@@ -26,11 +26,11 @@ from typing import Protocol
 from crl_data import responses
 from crl_data.errors import InputError, RunnerDied, TestsUnfit
 from crl_data.judging import limits
-from crl_data.judging.bench import Gathered, Worker, interface_of, run_all
+from crl_data.judging.bench import Gathered, Worker, interface_of, run_all, run_once
 from crl_data.judging.plan import Plan, plan, ways
 from crl_data.judging.policy import JUDGE_VERSION, LimitFrom, Policy, Way
 from crl_data.judging.verdict import Decision, decide
-from crl_data.sandbox import Limits, Sandbox, open_sandbox
+from crl_data.sandbox import Limits, Observation, Sandbox, open_sandbox
 from crl_data.types import JudgeInfo, Judgement, Outcome, Problem, Solution
 
 _PLANS_KEPT = 64  # a plan holds all inputs of a problem
@@ -179,6 +179,13 @@ class Judge:
         """Judge one solution, whatever is remembered, and give what was seen on every test with it."""
         return self._threads.submit(self._gathered, problem, solution, known).result()
 
+    def run(self, code: str, stdin: bytes = b"", limits: Limits | None = None) -> Future[Observation]:
+        """Run code as a program on one input in the background, and say what happened: no test, no verdict.
+
+        A runner that dies is replaced, and the code is run again. The future raises `RunnerDied` where that did not help.
+        """
+        return self._threads.submit(self._run, code, stdin, limits or Limits(memory_mb=self.policy.memory_limit_mb))
+
     def under(self, policy: Policy) -> Judge:
         """The same judge, with the same runners, under another policy. It ends when this one does.
 
@@ -237,6 +244,13 @@ class Judge:
         finally:
             self._idle.put(worker)
         return self.judgement(prepared, solution, evidence)
+
+    def _run(self, code: str, stdin: bytes, limits: Limits) -> Observation:
+        worker = self._idle.get()
+        try:
+            return run_once(worker, code, stdin, limits)
+        finally:
+            self._idle.put(worker)
 
     def _gathered(
         self, problem: Problem, solution: Solution, known: limits.Calibration | None

@@ -67,7 +67,7 @@ class Observation:
     answer: standard output (`stdin`), the results of the calls as JSON (`calls`), the token (`beside`), or a digest of all
         that the solution answered (`served`).
     cpu_s, wall_s: CPU and wall seconds of this test. peak_mb: the process's largest memory so far.
-    lives: whether the process can run another test.
+    lives: whether the process can run another test. exit_status: what it ended with, or would have; 0 where a signal ended it.
     """
 
     how: str
@@ -78,6 +78,7 @@ class Observation:
     peak_mb: float
     signal: int
     lives: bool
+    exit_status: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def _observation(head: dict[str, Any], answer: bytes) -> Observation:
         peak_mb=head["peak_kib"] / 1024,
         signal=head["signal"],
         lives=head["lives"],
+        exit_status=head["code"],
     )
 
 

@@ -38,6 +38,7 @@ OPTIONS = {
     "explain": "",
     "report": "",
     "export": "--to --out",
+    "serve": "--host --port --token --jobs --sandbox --allow-weak --queue --libraries",
     "doctor": "",
 }
 ARGUMENTS = {
@@ -48,9 +49,10 @@ ARGUMENTS = {
     "explain": ["DIR", "ID"],
     "report": ["DIR"],
     "export": ["DIR"],
+    "serve": [],
     "doctor": [],
 }
-NOT_BUILT = ["relabel", "quality", "push", "verify", "serve"]
+NOT_BUILT = ["relabel", "quality", "push", "verify"]
 
 
 def loaded_by(statement: str, heavy: list[str]) -> list[str]:
