@@ -171,9 +171,13 @@ def _first_of(results: str) -> str:
 
 
 def _told(note: dict[str, Any]) -> dict[str, str]:
-    return {
-        name: str(note[name])[:400] for name in ("error", "output", "expected", "stdout", "stderr") if note.get(name)
-    }
+    """What a note says, in short."""
+    names = ("error", "output", "expected", "stdout", "stderr")
+    return {name: _cut(str(note[name])) for name in names if note.get(name)}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) < 800 else f"{text[:400]} ... {text[-400:]}"
 
 
 def fusion_reward(settings: dict[str, Any]) -> Judging:

@@ -104,7 +104,11 @@ def _apps(data: Path) -> Iterator[tuple[Problem, str, str]]:
         if told.get("fn_name"):
             kind, entry = TestKind.FUNCTION, told["fn_name"]
             entry = f"Solution.{entry}" if "class Solution" in (row["starter_code"] or "") else entry
-            pairs = [(json.dumps(a), json.dumps(b)) for a, b in zip(told["inputs"], told["outputs"], strict=True)]
+            wrapped = all(
+                isinstance(one, list) and len(one) == 1 for one in told["outputs"]
+            )  # APPS does so with results
+            outputs = [one[0] if wrapped else one for one in told["outputs"]]
+            pairs = [(json.dumps(a), json.dumps(b)) for a, b in zip(told["inputs"], outputs, strict=True)]
         else:
             kind, entry = TestKind.STDIN, None
             pairs = list(zip(map(_text, told["inputs"]), map(_text, told["outputs"]), strict=True))
@@ -185,18 +189,18 @@ def explain(peer: str, item: Item, ours: Ours, theirs: Found | None, again: Call
         return "it gave no score"
     if ours.reward is None:
         if Outcome.TIMEOUT in ours.outcomes:
-            return "a time-out where nobody said how long it may take: undecided here, a failure there"
+            return "a time-out where nobody said how long it may take: undecided here"
         return "undecided here: an error of the judge"
     code = extract_code(item.code)
     if (theirs.get("code") or "").strip() != (code or "").strip():
         if code is None:
-            return "no code here; there another text is taken for the code"
+            return "no block of code: none here, there the whole text is code"
         other = again(fenced(code))
         if other is not None and _same(other.get("score"), ours.reward):
             return "other code is taken from the completion"
     scope = (item.problem.entry_point or "").rpartition(".")[0]
     if item.problem.test_kind is TestKind.FUNCTION and scope not in ("", "Solution"):
-        return "a method of a class that is not called Solution is not found"
+        return "a method of a class: there a function of that name, or of a class Solution, is called"
     passed = [outcome is Outcome.PASSED for outcome in ours.outcomes]
     seen = [one == "True" for one in theirs["tests"]]
     scored = seen[:_FIRST] if theirs["score"] < 1 or peer == "fusion_reward" else seen
@@ -236,6 +240,8 @@ def _of_test(
         return "exit and quit are taken away"
     if error.startswith("StopIteration") or "EOF" in error:
         return "standard input and output are replaced: other at its end"
+    if item.problem.test_kind is TestKind.FUNCTION and item.problem.tests[place].input.startswith("[{"):
+        return "the keys of a dictionary are made integers where they can be"
     if error:
         return f"an error that is not there here: {error.partition('(')[0]}"
     output, expected = note.get("output"), note.get("expected")
@@ -263,9 +269,11 @@ def _taken_for_right(item: Item, ours: Ours, place: int) -> str:
         name = re.search(r"NameError: name '(\w+)' is not defined", detail)
         if name and name[1] in _starred():
             return "names that the program did not import are imported for it"
+        if "outside function" in detail:
+            return "the program becomes the body of a function: no syntax error for a return at its top"
         if "exit" in detail or "status" in detail or "SystemExit" in detail:
             return "right output, and an exit status other than 0"
-        return f"an error here: {detail.partition(':')[0][:60]}"
+        return f"an error here: {detail.rpartition('error: ')[2].partition(':')[0][:60]}"
     if outcome in (Outcome.TIMEOUT, Outcome.NOT_RUN):
         return "a time-out here, by a limit calibrated on the reference; its own limit is longer"
     if outcome is Outcome.MEMORY_LIMIT:
@@ -299,6 +307,8 @@ def _failed_by_fusion(item: Item, ours: Ours, place: int, note: dict[str, str]) 
         return "time-out: 10 s of wall-clock time"
     if status == "api_error":
         return "the service did not answer in time: a failure there"
+    if "pthread_create failed" in note.get("stderr", ""):
+        return "numpy's threads do not fit into the memory limit, which is one of addresses"
     last = (note.get("stderr", "").strip().splitlines() or [""])[-1]
     return f"{status}: {last.partition(':')[0][:60]}"
 

@@ -241,6 +241,7 @@ PAIRS = stdin_problem("pairs", [(f"{n}\n", f"{n} {n + 1} \n") for n in range(1, 
 LINES = stdin_problem("lines", [(f"{n}\n", f"{n}\n{n + 1}\n") for n in range(1, 4)])
 HALF = stdin_problem("half", [(f"{n}\n", f"{n / 2}\n") for n in range(1, 4)])
 TWICE_F = function_problem("twice_f", [(n, 2 * n) for n in range(1, 13)])
+KEYS_F = function_problem("keys_f", [({"1": 2}, True), ({"2": 2}, True)])
 WORD_F = function_problem("word_f", [("a", "aa"), ("b", "bb")])
 CLASS_F = function_problem("class_f", [(1, 2), (2, 4)], entry="Doubler.f")
 PRIME, FUSION = "prime_reward", "fusion_reward"
@@ -255,7 +256,9 @@ CAUSES: list[tuple[str, Problem, str, str]] = [
     (PRIME, HALF, "print(round(int(input()) / 2 + 2e-6, 7))", "numbers are compared as floats, more loosely"),
     (PRIME, TWICE_UNSAID, "while True: pass", "a time-out where nobody said how long it may take"),
     (PRIME, TWICE_F, "def f(n):\n    return 2 * n + (n == 12)", "where one test of a function fails"),
-    (PRIME, CLASS_F, "class Doubler:\n    def f(self, n):\n        return 2 * n", "a method of a class that is not called Solution"),
+    (PRIME, TWICE, "print(2 * int(input()))\nreturn", "the program becomes the body of a function: no syntax error"),
+    (PRIME, KEYS_F, "def f(d):\n    return all(k.isdigit() for k in d)", "the keys of a dictionary are made integers"),
+    (PRIME, CLASS_F, "class Doubler:\n    def f(self, n):\n        return 2 * n", "a method of a class: there a function of that name"),
     (FUSION, TWICE, "n = int(input())\nprint(2 * n + (n > 10))", "only the first 10 tests count"),
     (FUSION, PAIRS, "n = int(input())\nprint(n, n + 1)", "compared as text: blanks at the end of a line"),
     (FUSION, HALF, "print(f'{int(input()) / 2:.7f}')", "compared as text: numbers are not numbers"),
