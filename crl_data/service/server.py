@@ -17,6 +17,7 @@ import binascii
 import contextlib
 import hashlib
 import hmac
+import importlib.metadata
 import json
 import logging
 import resource
@@ -30,7 +31,6 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import ValidationError
 
-from crl_data import __version__
 from crl_data.errors import CrlError, InputError, TestsUnfit, WorkError
 from crl_data.judging import JUDGE_VERSION, Judge, Policy
 from crl_data.service import wire
@@ -133,7 +133,7 @@ class Service:
         sandbox = self.judge.sandbox
         return {
             "alive": True,
-            "version": __version__,
+            "version": importlib.metadata.version("crl-data"),
             "judge_version": JUDGE_VERSION,
             "jobs": self.judge.jobs,
             "running": running,
