@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 
+from crl_data import __version__
 from crl_data.errors import InputError
 from crl_data.judging import Judge, Policy
 from crl_data.service.server import Service, bind, serve
@@ -37,7 +38,7 @@ def run(
         def ready(service: Service) -> None:
             _say(service, at, token, as_json)
 
-        serve(judge, at, queue=queue, token=token, ready=ready)
+        serve(lambda: Service(judge, queue=queue, token=token, version=__version__), at, ready)
     raise KeyboardInterrupt
 
 

@@ -17,7 +17,6 @@ import binascii
 import contextlib
 import hashlib
 import hmac
-import importlib.metadata
 import json
 import logging
 import resource
@@ -56,13 +55,14 @@ class Service:
     """Answers requests by one judge. It does not own the judge: whoever opened it closes it.
 
     queue: how many requests are admitted, running and waiting together; None: 64 for each job of the judge.
-    token: what a request must bring; None: nothing.
+    token: what a request must bring; None: nothing. version: what `/health` says.
     """
 
-    def __init__(self, judge: Judge, *, queue: int | None = None, token: str | None = None) -> None:
+    def __init__(self, judge: Judge, *, queue: int | None = None, token: str | None = None, version: str = "") -> None:
         self.judge = judge
         self.admitted_limit = queue or ADMITTED_PER_JOB * judge.jobs
         self._token = token
+        self._version = version
         self._judges: OrderedDict[Policy, Judge] = OrderedDict()  # the one judge, by policy
         self._room = asyncio.Semaphore(self.admitted_limit)
         self._admitted = 0
@@ -133,7 +133,7 @@ class Service:
         sandbox = self.judge.sandbox
         return {
             "alive": True,
-            "version": importlib.metadata.version("crl-data"),
+            "version": self._version,
             "judge_version": JUDGE_VERSION,
             "jobs": self.judge.jobs,
             "running": running,
@@ -355,24 +355,20 @@ def bind(host: str, port: int) -> socket.socket:
     return one
 
 
-def serve(
-    judge: Judge, at: socket.socket, *, queue: int | None, token: str | None, ready: Callable[[Service], None]
-) -> None:
+def serve(service: Callable[[], Service], at: socket.socket, ready: Callable[[Service], None]) -> None:
     """Answer requests until the signals INT or TERM come; a second one ends the waiting for what is running.
 
-    ready: called when the first request can come.
+    service: makes what answers, in the event loop. ready: called when the first request can come.
     """
     before = signal.getsignal(signal.SIGTERM)
     try:
-        asyncio.run(_serve(judge, at, queue, token, ready))
+        asyncio.run(_serve(service, at, ready))
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-async def _serve(
-    judge: Judge, at: socket.socket, queue: int | None, token: str | None, ready: Callable[[Service], None]
-) -> None:
-    service = Service(judge, queue=queue, token=token)
+async def _serve(make: Callable[[], Service], at: socket.socket, ready: Callable[[Service], None]) -> None:
+    service = make()
     ended = asyncio.Event()
 
     def end() -> None:

@@ -316,7 +316,9 @@ def test_what_is_under_way_when_it_is_closed_is_unavailable() -> None:
 
 
 def test_a_judge_that_nobody_holds_ends_and_not_before_its_work(served: Served) -> None:
-    assert RemoteJudge([served.url]).submit(problem(1), slow(1)).result(30).verdict is True
+    future = RemoteJudge([served.url]).submit(problem(1), slow(1))  # no assertion, which would hold the judge
+    assert future.result(30).verdict is True
+    del future
     assert wait_until(lambda: threads() == [])
 
 

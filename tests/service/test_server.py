@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crl_data import __version__
 from crl_data.judging import JUDGE_VERSION
 from tests.cli.conftest import assert_one_line
 from tests.conftest import Command
@@ -73,7 +74,11 @@ def test_what_is_known_of_the_reference_counts(served: Served) -> None:
 def test_health_says_what_there_is(served: Served) -> None:
     health = served.health()
     assert (health["jobs"], health["admitted_limit"], health["running"], health["waiting"]) == (2, 128, 0, 0)
-    assert health["judge_version"] == JUDGE_VERSION and health["backend"] == "local" and "seccomp" in health["walls"]
+    assert (
+        (health["version"], health["judge_version"]) == (__version__, JUDGE_VERSION)
+        and health["backend"] == "local"
+        and "seccomp" in health["walls"]
+    )
     assert health["libraries"] == ["numpy"] and "cpython" in health["runtime"] and health["alive"] is True
 
 
@@ -125,7 +130,7 @@ def test_no_request_is_a_fault_of_ours(served: Served, place: str, value: Any, p
 def test_what_is_no_http_is_refused(served: Served, sent: bytes) -> None:
     with socket.create_connection(("127.0.0.1", served.port), timeout=20) as one:
         one.sendall(sent)
-        assert one.recv(1000).startswith(b"HTTP/1.1 400 ") and served.health()["alive"]
+        assert b" 400 " in one.recv(1000)[:16] and served.health()["alive"]
 
 
 # --- who may ask ------------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from crl_data.errors import RowError
 from crl_data.judging import Isolation, Policy, Timeouts
 from crl_data.judging.limits import Calibration
 from crl_data.judging.policy import Way
+from crl_data.sandbox import Observation
 from crl_data.service import wire
 from crl_data.types import Judgement, Outcome, Problem, Sampler, Solution, Source, Test, TestKind
 
@@ -246,3 +247,24 @@ def test_an_answer_is_a_judgement_or_none(value: Any, name: str) -> None:
     except RowError:
         return
     assert got.verdict in (True, False, None) and all(isinstance(one, Outcome) for one in got.outcomes)
+
+
+# --- SandboxFusion's terms --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "how", ["fault", "ended", "raised", "killed", "refused", "timeout", "memory", "output", "protocol"]
+)
+def test_a_fault_of_ours_is_no_failure_of_the_program_and_nothing_else_is_one_of_ours(how: str) -> None:
+    seen = Observation(
+        how=how, note="why", answer=b"x", cpu_s=1.0, wall_s=2.0, peak_mb=1.0, signal=9 if how == "killed" else 0, lives=False,
+        exit_status=3 if how == "raised" else 0,
+    )  # fmt: skip
+    told = wire.run_code_response(seen)
+    assert told.status == {"fault": "SandboxError", "ended": "Success"}.get(how, "Failed")
+    if told.run_result is None:
+        assert how == "fault" and told.message == "why"
+    else:
+        codes = {"ended": 0, "killed": -9, "raised": 3, "timeout": None}
+        assert told.run_result.return_code == codes.get(how, 1) and told.message == ""
+        assert (told.run_result.status == "TimeLimitExceeded") is (how == "timeout")
