@@ -34,6 +34,7 @@ from crl_data.sandbox import Limits, Observation, Sandbox, open_sandbox
 from crl_data.types import JudgeInfo, Judgement, Outcome, Problem, Solution
 
 _PLANS_KEPT = 64  # a plan holds all inputs of a problem
+_CALIBRATIONS_KEPT = 1 << 16
 _PROBED = Limits(cpu_s=16.0)
 _WORDS = {
     Outcome.WRONG_ANSWER: "wrong answer",
@@ -355,7 +356,10 @@ class Judge:
             calibration = self._calibrate(problem, worker)
             if self._memory:
                 self._memory.keep_calibration(key, calibration)  # before the first solution is judged
-        self._calibrations[key] = calibration
+        with self._lock:
+            self._calibrations[key] = calibration
+            if len(self._calibrations) > _CALIBRATIONS_KEPT:  # in a service that runs for weeks
+                del self._calibrations[next(iter(self._calibrations))]
         the_plan = plan(problem, calibration.way, calibration.interface)
         cpu_s, limit_from = limits.choose(calibration, problem, self.policy)
         return Prepared(
