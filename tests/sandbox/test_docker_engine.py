@@ -101,7 +101,7 @@ def test_an_engine_that_stops_while_it_serves_does_not_keep_ctrl_c_waiting(its_e
     judging = start(*CALL, cwd=inputs, env={**os.environ, "DOCKER_HOST": its_engine.host})
     try:
         processes_in_containers(its_engine, 2)
-        time.sleep(0.5)
+        time.sleep(2)  # both are attached to by now, however busy the machine is: to start one is another matter
         its_engine.process.send_signal(signal.SIGSTOP)
         judging.send_signal(signal.SIGINT)
         judging.communicate(timeout=30)
