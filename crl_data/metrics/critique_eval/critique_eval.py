@@ -2,7 +2,7 @@ r"""How well critics tell right from wrong: what critiques conclude, against the
 
 A missing conclusion is a third thing that a critic can say. So it is wrong for accuracy, not recalled in recall (and in the
 balanced accuracy that is their mean), none of the conclusions that precision is about, and a class of its own in Matthews'
-correlation (Gorodkin's for more than two classes: a critic that never concludes has 0, and not -1).
+correlation (Gorodkin's for more than two classes; of a critic that never concludes it is no number, and None).
 """
 
 from __future__ import annotations
