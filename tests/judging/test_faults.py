@@ -19,7 +19,7 @@ from crl_data.errors import RunnerDied, SandboxUnavailable  # noqa: F401, for `j
 from crl_data.judging import Judge, Policy
 from crl_data.types import Outcome, Problem, Solution
 from tests.conftest import ROOT, function_problem, stdin_problem
-from tests.processes import below, groups, lives, wait_until
+from tests.processes import below, children, groups, lives, wait_until
 
 SQUARES = stdin_problem(*((f"{n}\n", f"{n * n}\n") for n in range(12)), id="squares")
 FUNCTION = function_problem("square", *(([n], n * n) for n in range(12)), id="function")
@@ -254,8 +254,12 @@ def test_on_a_machine_that_has_no_more_there_is_no_verdict_or_the_right_one(want
 
 
 def held(judge: Judge) -> dict[str, int]:
-    """What this process and its runners hold now; memory in KiB, of all of them together."""
-    runners = [pid for pid, _ in below(os.getpid())]
+    """What this process and its runners hold now; memory in KiB, of all of them together.
+
+    Whatever else this process has started (an engine for other tests) is not counted.
+    """
+    mine = [pid for pid in children(os.getpid()) if b"sandbox/runner" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    runners = mine + [pid for one in mine for pid, _ in below(one)]
     kib = 0
     for pid in (os.getpid(), *runners):
         with contextlib.suppress(OSError):
