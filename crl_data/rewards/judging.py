@@ -61,13 +61,17 @@ def judgements(cells: Sequence[Cells], texts: Sequence[str], options: Options) -
 async def ajudgements(cells: Sequence[Cells], texts: Sequence[str], options: Options) -> list[Judgement | None]:
     """`judgements`, for use in an event loop."""
     futures = await asyncio.to_thread(_submitted, cells, texts, options)
+    waiting = [asyncio.wrap_future(future) for future in futures]
     try:
-        if futures:
-            await asyncio.wait([asyncio.wrap_future(future) for future in futures], timeout=options.timeout_s)
+        if waiting:
+            await asyncio.wait(waiting, timeout=options.timeout_s)
     except asyncio.CancelledError:
         for future in futures:
             future.cancel()
         raise
+    for one in waiting:
+        if one.done() and not one.cancelled():
+            one.exception()  # else the loop tells of each that nobody asked
     return [_found(future) for future in futures]
 
 
