@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from crl_data.errors import InputError
-from crl_data.rewards import reward, solve_reward
+from crl_data.rewards import judging, reward, solve_reward
 from tests.conftest import PROBLEM_ROW, RIGHT_SUM
 from tests.service.conftest import Served, serving
 
@@ -23,6 +23,14 @@ RIGHT = f"```python\n{RIGHT_SUM}```"
 HALF = "```python\na, b = map(int, input().split())\nprint(a + b if a > 1 else 0)\n```"
 ENDLESS = "```python\nwhile True: pass\n```"
 BUSY = f"```python\nimport time\nwhile time.process_time() < 0.3: pass\n{RIGHT_SUM}```"
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_on() -> Iterator[None]:
+    """The judges that a process keeps for its rewards end with each test here."""
+    yield
+    while judging._remote:
+        judging._remote.popitem()[1].close()
 
 
 def columns(n: int, **more: Any) -> dict[str, Any]:
