@@ -31,6 +31,7 @@ from crl_data.judging.helpers import free_names
 from crl_data.judging.judge import Judge, processors
 from crl_data.judging.limits import Calibration
 from crl_data.judging.policy import Policy, Timeouts, Way
+from crl_data.syntax import parse
 from crl_data.types import Judgement, Outcome, Problem, Solution, Test, TestKind
 
 _DESCRIPTION = """
@@ -130,7 +131,7 @@ def problem_of(place: int, reference: str, solution: str | None, timeout: float)
 
 def _parts(reference: str) -> tuple[str, str]:
     """The definitions that a test begins with, and the rest."""
-    body = ast.parse(reference).body
+    body = parse(reference).body
     first = next((place for place, one in enumerate(body) if not _defines(one)), None)
     if not first or body[first].lineno == body[first - 1].end_lineno:
         return "", reference
@@ -148,7 +149,7 @@ def _defines(statement: ast.stmt) -> bool:
 def _only_function(reference: str) -> str | None:
     """The name that a test takes from the candidate, where it is one and looks like a function's; else None."""
     names = free_names(reference)
-    nodes = list(ast.walk(ast.parse(reference)))
+    nodes = list(ast.walk(parse(reference)))
     if len(names) != 1 or any(isinstance(node, ast.Name) and node.id in _REACHES_OUT for node in nodes):
         return None
     name = names.pop()
