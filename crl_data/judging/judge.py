@@ -35,6 +35,7 @@ from crl_data.types import JudgeInfo, Judgement, Outcome, Problem, Solution
 
 _PLANS_KEPT = 64  # a plan holds all inputs of a problem
 _CALIBRATIONS_KEPT = 1 << 16
+_POLICIES_KEPT = 16
 _PROBED = Limits(cpu_s=16.0)
 _WORDS = {
     Outcome.WRONG_ANSWER: "wrong answer",
@@ -133,6 +134,7 @@ class Judge:
         self._prepared: OrderedDict[str, Future[Prepared]] = OrderedDict()
         self._keys: OrderedDict[int, tuple[Problem, limits.Calibration | None, str]] = OrderedDict()
         self._calibrations: dict[str, limits.Calibration] = {}
+        self._others: OrderedDict[Policy, Judge] = OrderedDict()
         self._lock = threading.Lock()
         try:
             _at_exit(_close, weakref.ref(self), os.getpid())
@@ -190,14 +192,23 @@ class Judge:
     def under(self, policy: Policy) -> Judge:
         """The same judge, with the same runners, under another policy. It ends when this one does.
 
-        Raises `InputError` where the policy wants other libraries than the runners have.
+        It is kept for whoever asks again, since it knows problems that it has prepared. Raises `InputError` where the
+        policy wants other libraries than the runners have.
         """
+        if policy == self.policy:
+            return self
         if set(policy.libraries) != set(self.policy.libraries):
             raise InputError(f"libraries: expected {list(self.policy.libraries)}, got {list(policy.libraries)}")
-        other = copy.copy(self)
-        other.policy = policy
-        other._prepared, other._keys = OrderedDict(), OrderedDict()  # limits depend on the policy
-        return other
+        with self._lock:
+            other = self._others.get(policy)
+            if other is None:
+                other = self._others[policy] = copy.copy(self)
+                other.policy = policy
+                other._prepared, other._keys = OrderedDict(), OrderedDict()  # limits depend on the policy
+                if len(self._others) > _POLICIES_KEPT:
+                    self._others.popitem(last=False)
+            self._others.move_to_end(policy)
+            return other
 
     def info(self, prepared: Prepared) -> JudgeInfo:
         """How verdicts on this problem come about: what a record says of its judge."""

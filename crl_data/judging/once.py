@@ -28,10 +28,7 @@ def shared_judge(sandbox: str = "auto", policy: Policy | None = None, *, jobs: i
     with _lock:
         if runners not in _judges:
             _judges[runners] = Judge(sandbox=sandbox, policy=policy, jobs=jobs)
-        key = (*runners, policy)
-        if key not in _judges:
-            _judges[key] = _judges[runners].under(policy)
-        return _judges[key]
+        return _judges[runners].under(policy)
 
 
 def _forget() -> None:

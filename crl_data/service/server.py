@@ -22,7 +22,6 @@ import logging
 import resource
 import signal
 import socket
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -31,7 +30,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from crl_data.errors import CrlError, InputError, TestsUnfit, WorkError
-from crl_data.judging import JUDGE_VERSION, Judge, Policy
+from crl_data.judging import JUDGE_VERSION, Judge
 from crl_data.service import wire
 
 ADMITTED_PER_JOB = 64
@@ -41,7 +40,6 @@ _HELD = 4096  # programs that wait to be admitted, where there are descriptors f
 _TRANSPORT_S = 10.0  # what verl waits for an answer beyond the time-outs that it names (its API_TIMEOUT)
 _MARGIN_S = 2.0  # by which an answer comes before whoever asked goes
 _KEPT_S = 15.0  # a place in the line, for whoever was told to ask again
-_POLICIES_KEPT = 16
 _BACKLOG = 1024
 
 Result = TypeVar("Result")
@@ -63,7 +61,6 @@ class Service:
         self.admitted_limit = queue or ADMITTED_PER_JOB * judge.jobs
         self._token = token
         self._version = version
-        self._judges: OrderedDict[Policy, Judge] = OrderedDict()  # the one judge, by policy
         self._room = asyncio.Semaphore(self.admitted_limit)
         self._admitted = 0
         self._held_limit = min(_HELD, _open_files() // 2)
@@ -163,23 +160,12 @@ class Service:
 
     async def _judged(self, body: bytes) -> bytes:
         wanted = await asyncio.to_thread(wire.judge_request, body, self.judge.policy)
-        judge = self._under(wanted.policy)
+        judge = self.judge.under(wanted.policy)
         self._must_go_on()
         judgements = await self._all(
             [judge.submit(wanted.problem, solution, known=wanted.known) for solution in wanted.solutions]
         )
         return await asyncio.to_thread(wire.judge_answer, judgements)
-
-    def _under(self, policy: Policy) -> Judge:
-        """The judge under a policy; kept, since it knows problems that it has prepared."""
-        if policy == self.judge.policy:
-            return self.judge
-        if policy not in self._judges:
-            self._judges[policy] = self.judge.under(policy)
-            if len(self._judges) > _POLICIES_KEPT:
-                self._judges.popitem(last=False)
-        self._judges.move_to_end(policy)
-        return self._judges[policy]
 
     async def _run_code(self, request: web.Request) -> web.Response:
         """Run a program, in SandboxFusion's terms.
