@@ -161,6 +161,11 @@ RECORD = _struct(
     order="id kind prompt prompt_template question solution solution_id verdict pass_rate label_source problem_id test_kind "
     "tests entry_point test_setup checker starter_code time_limit_s memory_limit_mb source sampler judge",
 )
+JUDGED_BY = (
+    *("test_kind", "entry_point", "test_setup", "checker"),
+    *("starter_code", "time_limit_s", "memory_limit_mb"),
+)
+"""The columns of a record, beside its tests, that a solution of its problem is judged by."""
 
 
 # --- checking rows ----------------------------------------------------------------------------------------------------

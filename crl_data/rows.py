@@ -150,6 +150,17 @@ def _as_json(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
+def whole_rows(files: Iterable[Path], columns: Struct) -> Iterator[Row]:
+    """The rows of files, one after another. Raises `RowError` at the first that is not as its columns say."""
+    for file in files:
+        for row in read_rows(file):
+            if isinstance(row, RowError):
+                raise row
+            for error in row_faults(row, columns):
+                raise error
+            yield row
+
+
 def record_files(directory: Path) -> dict[str, list[Path]]:
     """The files of records of a built dataset, by split. Raises `InputError` where there are none."""
     splits: dict[str, list[Path]] = {}

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from crl_data.columns import Fault, describe
+from crl_data.columns import JUDGED_BY, Fault, describe
 from crl_data.errors import InputError
 from crl_data.judging import Prepared
-from crl_data.judging.limits import Calibration
+from crl_data.judging.limits import NOT_CALIBRATED, Calibration, recorded
 from crl_data.judging.policy import Way
 from crl_data.problems import fault_of
 from crl_data.prompts import Template
@@ -152,30 +152,12 @@ def fault_of_record(cells: dict[str, Any]) -> Fault | None:
 def as_problem(record: Record) -> Problem:
     """The problem that a record carries, ready to be judged again."""
     return make_problem(
-        {"id": record.problem_id, **{name: getattr(record, name) for name in _CARRIED}}
+        {"id": record.problem_id, **{name: getattr(record, name) for name in ("question", *JUDGED_BY)}}
         | {"tests": [vars(test) for test in record.tests], "source": vars(record.source)}
     )
 
 
-_CARRIED = (
-    "question",
-    "test_kind",
-    "entry_point",
-    "test_setup",
-    "checker",
-    "starter_code",
-    "time_limit_s",
-    "memory_limit_mb",
-)
-
-
 def calibration_of(record: Record) -> Calibration:
     """What is known of the reference of a record's problem without running it: where its time limit came from."""
-    from_reference = record.judge is not None and record.judge.limit_from == "reference"
-    way = record.judge.way if record.judge is not None else None
-    return Calibration(
-        reference_cpu_s=0.0 if from_reference else None,
-        fault="",
-        way=Way(way) if way else None,
-        interface=(record.judge.interface if record.judge is not None else None) or "",
-    )
+    judge = record.judge
+    return recorded(judge.limit_from, judge.way, judge.interface) if judge is not None else NOT_CALIBRATED

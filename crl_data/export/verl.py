@@ -21,9 +21,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crl_data.columns import RECORD, SCHEMA_VERSION
-from crl_data.errors import InputError, RowError
-from crl_data.rows import chunks, read_rows, record_files, row_faults, writing
+from crl_data.columns import JUDGED_BY, RECORD, SCHEMA_VERSION
+from crl_data.errors import InputError
+from crl_data.rows import chunks, record_files, whole_rows, writing
 from crl_data.types import TestKind
 
 if TYPE_CHECKING:
@@ -31,17 +31,6 @@ if TYPE_CHECKING:
 
 NO_DATASET = "crl"
 _CHECKERS_THAT_PASS = (None, "default", "exact")  # its own comparison is laxer than these
-_OF_PROBLEM = (
-    "problem_id",
-    "test_kind",
-    "entry_point",
-    "test_setup",
-    "checker",
-    "starter_code",
-    "time_limit_s",
-    "memory_limit_mb",
-    "tests",
-)
 _OF_JUDGE = ("limit_from", "way", "interface")
 
 
@@ -170,19 +159,14 @@ def _schema() -> pa.Schema:
 
 def _rows(files: Sequence[Path], split: str, reward: Reward, done: Exported) -> Iterator[dict[str, Any]]:
     index = 0
-    for file in files:
-        for row in read_rows(file):
-            if isinstance(row, RowError):
-                raise row
-            for error in row_faults(row, RECORD):
-                raise error
-            reason = unscored(row.cells) if reward is Reward.OFFICIAL else None
-            if reason is None:
-                yield verl_row(row.cells, split, index, reward)
-                done.kinds[row.cells["kind"]] += 1
-                index += 1
-            else:
-                done.left_out[reason] += 1
+    for row in whole_rows(files, RECORD):
+        reason = unscored(row.cells) if reward is Reward.OFFICIAL else None
+        if reason is None:
+            yield verl_row(row.cells, split, index, reward)
+            done.kinds[row.cells["kind"]] += 1
+            index += 1
+        else:
+            done.left_out[reason] += 1
 
 
 def verl_row(record: Mapping[str, Any], split: str, index: int, reward: Reward) -> dict[str, Any]:
@@ -209,7 +193,7 @@ def verl_row(record: Mapping[str, Any], split: str, index: int, reward: Reward) 
 
 def _columns(record: Mapping[str, Any], without_tests: bool) -> str:
     """What a record says of its problem, for our own reward: its columns, where they are not null."""
-    names = _OF_PROBLEM[:-1] if without_tests else _OF_PROBLEM
+    names = ("problem_id", *JUDGED_BY, *(() if without_tests else ("tests",)))
     cells = {name: record[name] for name in names if record.get(name) is not None}
     judge = {name: value for name in _OF_JUDGE if (value := (record.get("judge") or {}).get(name)) is not None}
     return json.dumps({**cells, **({"judge": judge} if judge else {})}, ensure_ascii=False)

@@ -35,6 +35,16 @@ class Calibration:
     interface: str = ""
 
 
+def recorded(limit_from: str | None, way: str | None, interface: str | None) -> Calibration:
+    """What a record says of its reference, which need not be run again: its time limit stands in the record too."""
+    return Calibration(
+        reference_cpu_s=0.0 if limit_from == LimitFrom.REFERENCE else None,
+        fault="",
+        way=Way(way) if way else None,
+        interface=interface or "",
+    )
+
+
 NOT_CALIBRATED = Calibration(reference_cpu_s=None, fault="")
 
 

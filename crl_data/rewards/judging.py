@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import crl_data.sandbox.runner.libraries  # noqa: F401, what starting a judge imports; see `crl_data.rewards`
 from crl_data import rows
+from crl_data.columns import JUDGED_BY
 from crl_data.errors import InputError, RowError, RunnerDied, SandboxUnavailable, TestsUnfit, WorkError
-from crl_data.judging.limits import Calibration
+from crl_data.judging.limits import Calibration, recorded
 from crl_data.judging.once import shared_judge
-from crl_data.judging.policy import Way
 from crl_data.rewards.options import Options
 from crl_data.rows import Row
 from crl_data.types import Judgement, Problem, Solution
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from crl_data.service.client import RemoteJudge
 
 _log = logging.getLogger("crl_data.rewards")
-_COLUMNS = ("entry_point", "test_setup", "checker", "starter_code", "time_limit_s", "memory_limit_mb")
 
 Cells = Mapping[str, Any]
 
@@ -79,7 +78,7 @@ def _submitted(cells: Sequence[Cells], texts: Sequence[str], options: Options) -
     problems: dict[tuple[object, ...], Problem] = {}
     pairs = []
     for place, (row, text) in enumerate(zip(cells, texts, strict=True)):
-        key = (id(row.get("tests")), *(row.get(name) for name in ("problem_id", "test_kind", *_COLUMNS)))
+        key = (id(row.get("tests")), *(row.get(name) for name in ("problem_id", *JUDGED_BY)))
         problem = problems.get(key)  # a row stands there once for each of its completions
         if problem is None:
             problem = problems[key] = problem_of(row, place, options)
@@ -130,9 +129,8 @@ def problem_of(row: Cells, place: int, options: Options) -> Problem:
     cells = {
         "id": str(row.get("problem_id") or "row"),
         "question": "",
-        "test_kind": row.get("test_kind"),
         "tests": tests,
-        **{name: row.get(name) for name in _COLUMNS},
+        **{name: row.get(name) for name in JUDGED_BY},
     }
     problem = rows.problem_of(Row(stands, cells))
     return _with_fewer_tests(problem, options.max_tests)
@@ -150,15 +148,7 @@ def _with_fewer_tests(problem: Problem, most: int | None) -> Problem:
 def calibration_of(row: Cells) -> Calibration | None:
     """What a record says of its reference, where it says anything."""
     judge = row.get("judge")
-    if not judge:
-        return None
-    way = judge.get("way")
-    return Calibration(
-        reference_cpu_s=0.0 if judge.get("limit_from") == "reference" else None,
-        fault="",
-        way=Way(way) if way else None,
-        interface=judge.get("interface") or "",
-    )
+    return recorded(judge.get("limit_from"), judge.get("way"), judge.get("interface")) if judge else None
 
 
 # --- the judge of this process ----------------------------------------------------------------------------------------

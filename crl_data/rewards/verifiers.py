@@ -19,18 +19,17 @@ from typing import Any
 import verifiers.v1 as vf
 from pydantic import Field
 
-from crl_data.columns import RECORD
-from crl_data.errors import InputError, RowError, WorkError
+from crl_data.columns import JUDGED_BY, RECORD
+from crl_data.errors import InputError, WorkError
 from crl_data.responses import extract_code, parse_conclusion
 from crl_data.rewards import metrics, score
 from crl_data.rewards.judging import ajudgements
 from crl_data.rewards.options import Options, options_from
-from crl_data.rows import read_rows, record_files, row_faults
+from crl_data.rows import record_files, whole_rows
 
 __all__ = ["CrlTaskset"]
 
-_OF_PROBLEM = ("problem_id", "test_kind", "tests", "entry_point", "test_setup", "checker", "starter_code")
-_LIMITS = ("time_limit_s", "memory_limit_mb", "judge")
+_OF_PROBLEM = ("problem_id", "tests", *JUDGED_BY, "judge")
 
 
 class Undecided(WorkError):
@@ -74,8 +73,9 @@ class CrlTask(vf.Task[CrlData, vf.State, CrlTaskConfig]):
         data: CrlData = self.data
         options, text = self._options(), trace.last_reply
         if data.verdict is not None:
-            trace.record_metrics(metrics.of_critiques([parse_conclusion(text)], [data.verdict]))
-            return score.of_conclusion(text, data.verdict) + score.terms(score.CRITIQUE, text, None, options)
+            concluded = parse_conclusion(text)
+            trace.record_metrics(metrics.of_critiques([concluded], [data.verdict]))
+            return score.of_conclusion(concluded, data.verdict) + score.terms(score.CRITIQUE, text, None, options)
         (judgement,) = await ajudgements([data.problem], [text], options)
         trace.record_metrics(metrics.of_judgements([judgement], not score.is_decided(judgement, options)))
         worth = score.of_judgement(judgement, options)
@@ -103,13 +103,8 @@ class CrlTaskset(vf.Taskset[CrlTask, CrlConfig]):
             raise InputError(f"split: expected one of {', '.join(splits)}, got {config.split!r}")
         for split, files in splits.items():
             if config.split in (None, split):
-                for file in files:
-                    for row in read_rows(file):
-                        if isinstance(row, RowError):
-                            raise row
-                        for error in row_faults(row, RECORD):
-                            raise error
-                        yield CrlTask(_data(row.cells), config.task)
+                for row in whole_rows(files, RECORD):
+                    yield CrlTask(_data(row.cells), config.task)
 
 
 def _data(record: Mapping[str, Any]) -> CrlData:
@@ -123,5 +118,5 @@ def _data(record: Mapping[str, Any]) -> CrlData:
         prompt=others[0]["content"] if plain else others,
         system_prompt="\n\n".join(system) or None,
         verdict=record.get("verdict"),
-        problem={} if critique else {name: record.get(name) for name in (*_OF_PROBLEM, *_LIMITS)},
+        problem={} if critique else {name: record.get(name) for name in _OF_PROBLEM},
     )
