@@ -169,18 +169,16 @@ class Worker:
 
     def open(self, plan: Plan, code: str, limits: Limits) -> Session | str:
         """A session for some code, or why it does not compile. Raises `RunnerDied`."""
-        loaded = self._names_library.search(code) is not None or self._names_library.search(plan.prelude) is not None
-        return self._runner("loaded" if loaded else "lean").open(plan.program(code), limits)
+        return self._runner_for(code, plan.prelude).open(plan.program(code), limits)
 
     def plain(self, code: str, limits: Limits) -> Session | str:
         """A session for some code as a program that reads and prints, or why it does not compile. Raises `RunnerDied`."""
-        loaded = self._names_library.search(code) is not None
-        return self._runner("loaded" if loaded else "lean").open(Program(code=code, mode="stdin"), limits)
+        return self._runner_for(code).open(Program(code=code, mode="stdin"), limits)
 
     def probe(self, reference: str, limits: Limits) -> Session | str:
         """A session for a reference and the probe that looks at it."""
         program = Program(code=reference + interface.PROBE, mode="calls", entry=interface.ENTRY)
-        return self._runner("loaded" if self._names_library.search(reference) else "lean").open(program, limits)
+        return self._runner_for(reference).open(program, limits)
 
     def checker(self, plan: Plan) -> Checker | None:
         """The checker of a problem, where it brings one."""
@@ -194,6 +192,10 @@ class Worker:
     def take_spare(self) -> None:
         """Make the runner that the sandbox was found with one's own, to use it and to end it."""
         self._runner("lean")
+
+    def _runner_for(self, *sources: str) -> Runner:
+        """The runner of code: with the libraries loaded where it names one."""
+        return self._runner("loaded" if any(map(self._names_library.search, sources)) else "lean")
 
     def _runner(self, which: str) -> Runner:
         with self._lock:

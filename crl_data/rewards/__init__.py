@@ -116,11 +116,11 @@ def _call(
     kind: str, completions: Sequence[Completion], columns: dict[str, Any], options: Options | None = None
 ) -> Rewards:
     batch = Batch(kind, list(map(text_of, completions)), columns, options)
-    return batch.rewards(judgements(batch.to_judge, batch.solutions, batch.options) if batch.to_judge else [])
+    return batch.rewards(judgements(batch.to_judge, batch.solutions, batch.options))
 
 
 async def _acall(
     kind: str, completions: Sequence[Completion], columns: dict[str, Any], options: Options | None = None
 ) -> Rewards:
     batch = Batch(kind, list(map(text_of, completions)), columns, options)
-    return batch.rewards(await ajudgements(batch.to_judge, batch.solutions, batch.options) if batch.to_judge else [])
+    return batch.rewards(await ajudgements(batch.to_judge, batch.solutions, batch.options))

@@ -31,8 +31,7 @@ class Batch:
         self._log_extra: metrics.LogExtra | None = columns.get("log_extra")
         self._tokens = _tokens(columns.get("completion_ids"), self.options, len(texts))
         self._rows = _rows(columns, len(texts))
-        self._truths = [_truth(row) for row in self._rows]
-        self._critiques = [] if kind == SOLVE else [n for n, truth in enumerate(self._truths) if truth is not None]
+        self._truths = {} if kind == SOLVE else _truths(self._rows)
         self._solves = [] if kind == CRITIQUE else [n for n, row in enumerate(self._rows) if _is_solve(row)]
         self.to_judge = [self._rows[n] for n in self._solves]
         self.solutions = [texts[n] for n in self._solves]
@@ -40,20 +39,21 @@ class Batch:
     def rewards(self, judgements: Sequence[Judgement | None]) -> list[float | None]:
         """The reward of each completion, given what became of those that were to be judged."""
         found: list[float | None] = [None] * len(self._texts)
-        concluded = [parse_conclusion(self._texts[n]) for n in self._critiques]
-        for n in self._critiques:
-            truth = self._truths[n]
-            assert truth is not None
-            found[n] = score.of_conclusion(self._texts[n], truth) + self._terms(CRITIQUE, n)
+        concluded = {n: parse_conclusion(self._texts[n]) for n in self._truths}
+        for n, truth in self._truths.items():
+            found[n] = score.of_conclusion(concluded[n], truth) + self._terms(CRITIQUE, n)
         undecided = 0
         for n, judgement in zip(self._solves, judgements, strict=True):
             undecided += not score.is_decided(judgement, self.options)
             worth = score.of_judgement(judgement, self.options)
             found[n] = worth if worth is None else worth + self._terms(SOLVE, n)
-        truths = [truth for n in self._critiques if (truth := self._truths[n]) is not None]
-        self._tell(metrics.of_critiques(concluded, truths) | metrics.of_judgements(judgements, undecided))
-        self._tell_each("conclusion", self._critiques, [_WORDS[one] for one in concluded])
-        self._tell_each("judged", self._solves, [one.reason if one else "not judged" for one in judgements])
+        self._tell(
+            metrics.of_critiques([*concluded.values()], [*self._truths.values()])
+            | metrics.of_judgements(judgements, undecided)
+        )
+        self._tell_each("conclusion", {n: _WORDS[one] for n, one in concluded.items()})
+        reasons = [one.reason if one else "not judged" for one in judgements]
+        self._tell_each("judged", dict(zip(self._solves, reasons, strict=True)))
         return found
 
     def _terms(self, kind: str, n: int) -> float:
@@ -64,12 +64,9 @@ class Batch:
             for name, value in found.items():
                 self._log_metric(name, value)
 
-    def _tell_each(self, column: str, places: Sequence[int], values: Sequence[object]) -> None:
-        if self._log_extra is not None and places:
-            cells: list[object] = [None] * len(self._texts)
-            for place, value in zip(places, values, strict=True):
-                cells[place] = value
-            self._log_extra(column, cells)
+    def _tell_each(self, column: str, values: Mapping[int, object]) -> None:
+        if self._log_extra is not None and values:
+            self._log_extra(column, [values.get(n) for n in range(len(self._texts))])
 
 
 _WORDS = {True: "T", False: "F", None: "missing"}
@@ -88,9 +85,9 @@ def _rows(columns: Mapping[str, Any], n: int) -> list[dict[str, Any]]:
     return [{name: values[place] for name, values in kept.items()} for place in range(n)]
 
 
-def _truth(row: Mapping[str, Any]) -> bool | None:
-    verdict = row.get("verdict")
-    return None if verdict is None else bool(verdict)
+def _truths(rows: Sequence[Mapping[str, Any]]) -> dict[int, bool]:
+    """The verdicts of critique rows, by their places."""
+    return {n: bool(row["verdict"]) for n, row in enumerate(rows) if row.get("verdict") is not None}
 
 
 def _is_solve(row: Mapping[str, Any]) -> bool:

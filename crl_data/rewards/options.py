@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from crl_data.errors import InputError
@@ -106,19 +106,21 @@ class Options:
         return bool(self.min_tokens or self.overlong_tokens)
 
 
+_TYPES = get_type_hints(Options)
+
+
 def options_from(given: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Options:
     """Options by keyword, else by environment variable, else the defaults. Raises `InputError`."""
     environment = os.environ if environment is None else environment
-    known = {one.name for one in fields(Options)}
+    known = _TYPES.keys()
     for name in given.keys() - known:
         raise InputError(f"{name}: expected an option of a reward ({', '.join(sorted(known))})")
     for name in environment:
         if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() not in known:
             raise InputError(f"{name}: expected {PREFIX} and an option of a reward ({', '.join(sorted(known))})")
-    types = get_type_hints(Options)
     read = {
-        name: _read(PREFIX + name.upper(), environment[PREFIX + name.upper()], types[name])
-        for name in known
+        name: _read(PREFIX + name.upper(), environment[PREFIX + name.upper()], kind)
+        for name, kind in _TYPES.items()
         if PREFIX + name.upper() in environment
     }
     return Options(**{**read, **given})

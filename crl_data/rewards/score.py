@@ -15,9 +15,9 @@ from crl_data.types import Judgement
 CRITIQUE, SOLVE = "critique", "solve"
 
 
-def of_conclusion(text: str, truth: bool) -> float:
+def of_conclusion(concluded: bool | None, truth: bool) -> float:
     """1.0 where a critique concludes what is true, else 0.0, also where it concludes nothing (arXiv 2509.22824)."""
-    return float(parse_conclusion(text) is truth)
+    return float(concluded is truth)
 
 
 def of_judgement(judgement: Judgement | None, options: Options) -> float | None:

@@ -91,9 +91,9 @@ def _options(kwargs: Mapping[str, Any]) -> Options:
 
 def _of_critique(text: str, truth: bool, options: Options) -> dict[str, float]:
     concluded = parse_conclusion(text)
-    right = float(concluded is truth)
+    right = score.of_conclusion(concluded, truth)
     return {
-        "score": score.of_conclusion(text, truth) + score.terms(score.CRITIQUE, text, None, options),
+        "score": right + score.terms(score.CRITIQUE, text, None, options),
         "acc": right,
         "pass_rate": right,
         "critique": 1.0,

@@ -113,8 +113,9 @@ def problem_of(place: int, reference: str, solution: str | None, timeout: float)
     """The problem that a task is: its test behind what the test itself defines, and the one name that it asks for."""
     name = f"references[{place}]"
     try:
-        setup, test = _parts(reference)
-        entry = _only_function(reference)
+        tree = parse(reference)
+        setup, test = _parts(reference, tree)
+        entry = _only_function(reference, tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InputError(f"{name}: expected Python source, got {reference!r:.60} ({error})") from None
     return Problem(
@@ -129,9 +130,9 @@ def problem_of(place: int, reference: str, solution: str | None, timeout: float)
     )
 
 
-def _parts(reference: str) -> tuple[str, str]:
+def _parts(reference: str, tree: ast.Module) -> tuple[str, str]:
     """The definitions that a test begins with, and the rest."""
-    body = parse(reference).body
+    body = tree.body
     first = next((place for place, one in enumerate(body) if not _defines(one)), None)
     if not first or body[first].lineno == body[first - 1].end_lineno:
         return "", reference
@@ -146,10 +147,10 @@ def _defines(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
 
 
-def _only_function(reference: str) -> str | None:
+def _only_function(reference: str, tree: ast.Module) -> str | None:
     """The name that a test takes from the candidate, where it is one and looks like a function's; else None."""
     names = free_names(reference)
-    nodes = list(ast.walk(parse(reference)))
+    nodes = list(ast.walk(tree))
     if len(names) != 1 or any(isinstance(node, ast.Name) and node.id in _REACHES_OUT for node in nodes):
         return None
     name = names.pop()
