@@ -34,7 +34,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -641,16 +641,26 @@ def main() -> None:
     parser.add_argument("--data", metavar="FOLDER", default="../shared/data", help="where HumanEval's files are")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     options = parser.parse_args()
+    measure(parser, options, _WHAT, ["verdicts"])
+
+
+def measure(
+    parser: argparse.ArgumentParser,
+    options: argparse.Namespace,
+    known: Mapping[str, Callable[[argparse.Namespace], object]],
+    default: Sequence[str],
+) -> None:
+    """Make the measurements that were asked for by name, under a headline each; the figures go to a file too if asked for."""
     for name in options.what:
-        if name not in _WHAT:
-            parser.error(f"{name!r}: expected one of {', '.join(_WHAT)}")
+        if name not in known:
+            parser.error(f"{name!r}: expected one of {', '.join(known)}")
     print(
         f"crl-data {importlib.metadata.version('crl-data')}, Python {sys.version.split()[0]}, {os.cpu_count()} processors"
     )
     figures = {}
-    for name in options.what or ["verdicts"]:
+    for name in options.what or default:
         print(f"\n--- {name}")
-        figures[name] = _WHAT[name](options)
+        figures[name] = known[name](options)
     if options.json:
         Path(options.json).write_text(json.dumps(figures, indent=1))
 

@@ -15,7 +15,6 @@ cores; VENV is one of `pip install verl==0.9.1 --no-deps`, with numpy and reques
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import os
 import statistics
@@ -29,7 +28,7 @@ from typing import Any
 
 from benchmarks import workload
 from benchmarks.graders import PREPARE, REWARDS
-from benchmarks.judge_throughput import Grader
+from benchmarks.judge_throughput import Grader, measure
 from benchmarks.reward_differences import fenced, record_of
 from benchmarks.workload import Candidate, Task
 from crl_data import Judge, rewards
@@ -227,17 +226,7 @@ def main() -> None:
     parser.add_argument("--peers", metavar="VENV")
     parser.add_argument("--limit", type=int, help="the first so many completions")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
-    options = parser.parse_args()
-    for name in options.what:
-        if name not in _WHAT:
-            parser.error(f"{name!r}: expected one of {', '.join(_WHAT)}")
-    print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors")
-    figures = {}
-    for name in options.what or list(_WHAT):
-        print(f"\n--- {name}")
-        figures[name] = _WHAT[name](options)
-    if options.json:
-        Path(options.json).write_text(json.dumps(figures, indent=1))
+    measure(parser, parser.parse_args(), _WHAT, list(_WHAT))
 
 
 if __name__ == "__main__":

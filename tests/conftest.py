@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from crl_data.judging import Judge, Policy
+from crl_data.judging.policy import Way
 from crl_data.sandbox import Limits, Observation, Program, Runner, open_sandbox
 from crl_data.sandbox.client import Input
 from crl_data.sandbox.local import open_weak
-from crl_data.types import Problem, Solution, Test, TestKind
+from crl_data.types import Judgement, Problem, Solution, Test, TestKind
 from tests.sandbox.engine import engine
 
 ROOT = Path(__file__).parent.parent
@@ -170,6 +171,16 @@ def code(text: str) -> Solution:
 
 SUM = stdin_problem(*((f"{a} {b}\n", f"{a + b}\n") for a, b in ((1, 2), (3, 4), (10, 20), (0, 0), (7, 8), (-1, 1))))
 RIGHT_SUM = "a, b = map(int, input().split())\nprint(a + b)\n"
+
+
+def judged(judge: Judge, problem: Problem, text: str) -> Judgement:
+    return judge.judge(problem, Solution(problem_id=problem.id, id="s", code=text))
+
+
+def way_of(judge: Judge, problem: Problem) -> Way | None:
+    prepared = judge.prepare(problem).result()
+    assert prepared.reference_fault == ""
+    return prepared.plan.way
 
 
 Command = Callable[..., subprocess.CompletedProcess[str]]

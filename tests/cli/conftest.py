@@ -131,9 +131,14 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"problem_id": "pair", "id": "wrong", "code": "def pair(a, b):\n    return (a, b)\n"},
     ]
     write_rows(folder / "solutions.jsonl", solutions)
+    return built_in(folder, "{critique_share: 0.8, per_problem: 3}")
+
+
+def built_in(folder: Path, mix: str) -> Path:
+    """The dataset of the problems and solutions in a folder, mixed so."""
     (folder / "recipe.yaml").write_text(
         "problems: [{path: problems.jsonl}]\ncandidates: [{sampler: recorded, path: solutions.jsonl}]\n"
-        "mix: {critique_share: 0.8, per_problem: 3}\nsplit: {test_share: 0.34}\nseed: 4\n"
+        f"mix: {mix}\nsplit: {{test_share: 0.34}}\nseed: 4\n"
     )
     done = run("build", "recipe.yaml", "--out", "built", cwd=folder)
     assert done.returncode == 0, done.stderr

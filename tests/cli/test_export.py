@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from tests.cli.conftest import assert_one_line, files_in, records_of, run, start
+from tests.cli.conftest import assert_one_line, built_in, files_in, records_of, start
 from tests.conftest import Command
 
 
@@ -21,13 +21,7 @@ def dataset(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("export")
     for name in ("problems.jsonl", "solutions.jsonl"):
         shutil.copy(dataset.parent / name, folder)
-    (folder / "recipe.yaml").write_text(
-        "problems: [{path: problems.jsonl}]\ncandidates: [{sampler: recorded, path: solutions.jsonl}]\n"
-        "mix: {critique_share: 0.17}\nsplit: {test_share: 0.34}\nseed: 4\n"
-    )
-    done = run("build", "recipe.yaml", "--out", "built", cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "built"
+    return built_in(folder, "{critique_share: 0.17}")
 
 
 def export(crl_data: Command, dataset: Path, *more: object) -> Any:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from crl_data.judging import Judge
 from crl_data.judging.policy import Way
 from crl_data.sandbox.runner import proxy, values
-from crl_data.types import Judgement, Outcome, Problem, Solution
-from tests.conftest import assert_problem
+from crl_data.types import Outcome
+from tests.conftest import assert_problem, judged, way_of
 
 INTERFACE = {
     "f": {"kind": "function"},
@@ -136,16 +136,6 @@ for one in gc.get_objects():
     if type(one).__name__ == "_Served":
         type(one).end = forged
 """
-
-
-def judged(judge: Judge, problem: Problem, text: str) -> Judgement:
-    return judge.judge(problem, Solution(problem_id=problem.id, id="s", code=text))
-
-
-def way_of(judge: Judge, problem: Problem) -> Way | None:
-    prepared = judge.prepare(problem).result()
-    assert prepared.reference_fault == ""
-    return prepared.plan.way
 
 
 def test_an_answer_that_is_none_to_the_end_of_a_test_is_the_solutions_failure_and_no_error_of_ours(

@@ -8,22 +8,12 @@ import pytest
 
 from crl_data.judging import Judge
 from crl_data.judging.policy import Way
-from crl_data.types import Judgement, Outcome, Problem, Solution, Test, TestKind
-from tests.conftest import assert_problem
+from crl_data.types import Outcome, Problem, Test, TestKind
+from tests.conftest import assert_problem, judged, way_of
 
 SQUARES = replace(
     assert_problem("f", "for n in range(4):\n    assert f(n) == n * n"), reference="def f(n):\n    return n * n\n"
 )
-
-
-def judged(judge: Judge, problem: Problem, text: str) -> Judgement:
-    return judge.judge(problem, Solution(problem_id=problem.id, id="s", code=text))
-
-
-def way_of(judge: Judge, problem: Problem) -> Way | None:
-    prepared = judge.prepare(problem).result()
-    assert prepared.reference_fault == ""
-    return prepared.plan.way
 
 
 def holds(judge: Judge, reference: str, test: str, entry: str = "f", setup: str | None = None) -> Way | None:

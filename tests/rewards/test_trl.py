@@ -62,6 +62,22 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Any]]
     yield Qwen3ForCausalLM(config), tokenizer
 
 
+def one_step(folder: Path, groups: int, size: int, **more: Any) -> Any:
+    """The configuration of one step of so many groups of completions, on a CPU."""
+    return trl.GRPOConfig(
+        output_dir=str(folder),
+        max_steps=1,
+        num_generations=size,
+        per_device_train_batch_size=groups * size,
+        report_to=[],
+        use_cpu=True,
+        bf16=False,
+        save_strategy="no",
+        logging_steps=1,
+        **more,
+    )
+
+
 Train = Callable[..., Any]
 
 
@@ -85,20 +101,7 @@ def train(model: tuple[Any, Any], tmp_path: Path) -> Train:
                 turn[name] += 1
             return {"prompt_ids": asked, "completion_ids": said, "logprobs": [[0.0] * len(one) for one in said]}
 
-        config = trl.GRPOConfig(
-            output_dir=str(tmp_path),
-            max_steps=1,
-            num_generations=size,
-            per_device_train_batch_size=size * len(rows),
-            max_completion_length=256,
-            report_to=[],
-            use_cpu=True,
-            bf16=False,
-            save_strategy="no",
-            logging_steps=1,
-            shuffle_dataset=False,
-            **more,
-        )
+        config = one_step(tmp_path, len(rows), size, max_completion_length=256, shuffle_dataset=False, **more)
         trainer = trl.GRPOTrainer(
             model=model[0],
             processing_class=model[1],
@@ -230,18 +233,7 @@ def test_a_dataset_that_was_built_trains_as_docs_rewards_says(model: tuple[Any, 
     dataset = load_dataset("parquet", data_files=str(built.directory / "data" / "train-*.parquet"), split="train")
     kinds = [row["kind"] for row in dataset]
     chosen = dataset.select([kinds.index("critique"), kinds.index("solve")])
-    config = trl.GRPOConfig(
-        output_dir=str(tmp_path / "out"),
-        max_steps=1,
-        num_generations=2,
-        per_device_train_batch_size=4,
-        max_completion_length=8,
-        report_to=[],
-        use_cpu=True,
-        bf16=False,
-        save_strategy="no",
-        logging_steps=1,
-    )
+    config = one_step(tmp_path / "out", 2, 2, max_completion_length=8)
     trainer = trl.GRPOTrainer(
         model=model[0], processing_class=model[1], reward_funcs=hybrid_reward, args=config, train_dataset=chosen
     )
