@@ -114,7 +114,7 @@ def _read_parquet(path: Path) -> Iterator[Row | RowError]:
                     if isinstance(cells, UnicodeDecodeError):
                         yield RowError(place, "", "UTF-8 text", f"the byte 0x{cells.object[cells.start]:02x}")
                     else:
-                        yield Row(place, {name: _as_json(value) for name, value in cells.items()})
+                        yield Row(place, {name: as_json(value) for name, value in cells.items()})
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: expected a Parquet file, got: {str(error).splitlines()[0]}") from None
 
@@ -137,14 +137,14 @@ def _cells(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | UnicodeDecodeErro
                 yield error
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """A value of an Arrow type that JSON does not have (times, decimals, bytes) as text; all others as they are."""
     if value is None or isinstance(value, str | int | float | bool):
         return value
     if isinstance(value, list):
-        return [_as_json(item) for item in value]
+        return [as_json(item) for item in value]
     if isinstance(value, dict):
-        return {name: _as_json(item) for name, item in value.items()}
+        return {name: as_json(item) for name, item in value.items()}
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -100,8 +100,18 @@ def import_(
     format_: Annotated[
         str, typer.Argument(metavar="FORMAT", help="humaneval, evalplus, mbpp, quixbugs, apps or problems.")
     ],
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A file, or a pattern with *.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="A file, a folder, a pattern with *, or the id of a data set on the Hub."
+        ),
+    ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the Problem rows go.")],
+    config: Annotated[str | None, typer.Option(metavar="NAME", help="Which config of the data set.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which split; train where there are several.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(metavar="NAME", help="Which commit, branch or tag.")] = None,
     limit: Limit = None,
     verify: Annotated[bool, typer.Option("--verify", help="Run every reference, and say which problems hold.")] = False,
     json_: Json = False,
@@ -109,8 +119,9 @@ def import_(
 ) -> None:
     """Turn a known format into Problem rows."""
     from crl_data.cli.import_ import run
+    from crl_data.importers.tables import Which
 
-    run(format_, source, out, limit, verify, json_)
+    run(format_, source, Which(config=config, split=split, revision=revision), out, limit, verify, json_)
 
 
 @app.command()

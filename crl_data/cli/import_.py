@@ -15,6 +15,7 @@ from crl_data.columns import PROBLEM
 from crl_data.corpus.label import REFERENCE_FAILS
 from crl_data.errors import InputError, RowError
 from crl_data.importers import SetAside, Tools, read_problems
+from crl_data.importers.tables import Which, open_tables
 from crl_data.judging import Judge, Prepared
 from crl_data.judging.reference import Reference
 from crl_data.rows import RowWriter, cells_of
@@ -24,7 +25,7 @@ from crl_data.types import Problem
 _AHEAD = 16
 
 
-def run(format_: str, source: str, out: Path, limit: int | None, verify: bool, as_json: bool) -> None:
+def run(format_: str, source: str, which: Which, out: Path, limit: int | None, verify: bool, as_json: bool) -> None:
     counts: Counter[str] = Counter()
     notes: list[tuple[str, str]] = []
 
@@ -43,9 +44,8 @@ def run(format_: str, source: str, out: Path, limit: int | None, verify: bool, a
         writer = opened.enter_context(RowWriter(out, PROBLEM))
         ids: set[str] = set()
         tools = Tools(references, refuse)
-        for found in tqdm(
-            read_problems(format_, source, Path(), tools), desc="importing", disable=None, unit="", leave=False
-        ):
+        rows = read_problems(format_, open_tables(source, Path(), which), Path(), tools)
+        for found in tqdm(rows, desc="importing", disable=None, unit="", leave=False):
             counts["read"] += 1
             if found.id in ids:
                 raise RowError(tools.place, "id", "an id that no row before it has", f"{found.id!r} again")

@@ -114,6 +114,7 @@ class _Run:
         self.limit = limit
         self.quiet = quiet
         self.tally = Tally()
+        self.inputs: list[dict[str, Any]] = []
         self.count, self.tokenizer = token_counter(recipe.select.tokenizer, path.parent)
         self.solve = load_template("solve", recipe.prompts.solve, path.parent)
         self.critique = load_template("critique", recipe.prompts.critique, path.parent)
@@ -152,6 +153,7 @@ class _Run:
                 gathering.problems(seen)
             with self.progress("candidates") as seen:
                 gathering.candidates(seen)
+            self.inputs = gathering.inputs
 
     def label(self, stage: Stage, judge: Judge) -> None:
         watch = Watch(judge)
@@ -192,6 +194,7 @@ class _Run:
             judge,
             (self.solve, self.critique),
             stage,
+            self.inputs,
             new,
         )
         directory.write_text("README.md", card.render(made))

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from crl_data.corpus.recipe import Mutants, Recipe, Recorded
-from crl_data.corpus.select import CountTokens, select_tests
+from crl_data.corpus.recipe import Mutants, ProblemSource, Recipe, Recorded
+from crl_data.corpus.select import CountTokens, draw, select_tests
 from crl_data.corpus.stage import Duplicate, Stage
 from crl_data.corpus.tally import Tally
 from crl_data.errors import RowError
 from crl_data.importers import References, SetAside, Tools, read_problems
+from crl_data.importers.tables import Tables
 from crl_data.responses import Extraction, code_of
 from crl_data.samplers import mutants, recorded
 from crl_data.types import Problem, Solution, TestKind
 
+UNKNOWN_LICENSE = "unknown"
 JUDGED_KINDS = frozenset({TestKind.STDIN, TestKind.FUNCTION, TestKind.ASSERT})
 ITS_PROBLEM = "its problem was set aside"
 
@@ -40,6 +43,8 @@ class Gathering:
         self.count = count
         self.limit = limit
         self.tools = Tools(references, self._bad_row, recipe.max_field_mb)
+        self.inputs: list[dict[str, Any]] = []
+        self._shares = _intervals(recipe)
         self.partial = limit is not None or any(source.limit for source in recipe.problems)
 
     def _bad_row(self, error: RowError) -> None:
@@ -73,14 +78,23 @@ class Gathering:
             if most == 0:
                 return
             taken = 0
-            for problem in read_problems(source.format, source.files, self.base, self.tools):
+            for problem in read_problems(source.format, self._open(source.format, source), self.base, self.tools):
                 yield problem
                 taken += 1
                 if taken == most:
                     break
             left = None if left is None else left - taken
 
+    def _open(self, form: str, source: ProblemSource | Recorded) -> Tables:
+        tables = source.tables(self.base, self.recipe.max_field_mb)
+        self.inputs += [{"format": form, **told} for told in tables.described()]
+        return tables
+
     def _add(self, problem: Problem) -> None:
+        license_ = problem.source.license or UNKNOWN_LICENSE
+        if self.recipe.allow_licenses is not None and license_ not in self.recipe.allow_licenses:
+            self.stage.add_problem(problem, f"its licence is not allowed: {license_}")
+            return
         if problem.test_kind not in JUDGED_KINDS:
             self.stage.add_problem(problem, f"tests of kind {problem.test_kind} cannot be judged by this version")
             return
@@ -134,14 +148,40 @@ class Gathering:
                 )
 
     def _all_candidates(self) -> Iterator[tuple[Solution, Extraction]]:
-        for source in self.recipe.candidates:
+        for number, source in enumerate(self.recipe.candidates):
             if isinstance(source, Recorded):
-                for solution in recorded.sample(
-                    source.format, source.path, self.base, self.tools, self.stage.by_entry_point
-                ):
-                    yield solution, source.extract
+                tables = self._open(source.format, source)
+                for solution in recorded.sample(source.format, tables, self.tools, self.stage.by_entry_point):
+                    if self._answers(number, solution.problem_id):
+                        yield solution, source.extract
             elif isinstance(source, Mutants):
                 self.tools.place = "mutants"
-                for problem, _ in self.stage.problems():
+                for problem in self._problems_of(number):
                     for solution in mutants.sample(problem, source.per_problem, self.recipe.seed):
                         yield solution, Extraction.LAST_BLOCK
+
+    def _problems_of(self, number: int) -> Iterator[Problem]:
+        """The kept problems that a sampler, by its place in the recipe, answers."""
+        return (problem for problem, _ in self.stage.problems() if self._answers(number, problem.id))
+
+    def _answers(self, number: int, problem: str) -> bool:
+        """Whether a problem is in the share of a sampler."""
+        interval = self._shares[number]
+        if interval is None:
+            return True
+        place = int.from_bytes(draw(self.recipe.seed, "sampler", problem)[:8]) / 2**64
+        return interval[0] <= place < interval[1]
+
+
+def _intervals(recipe: Recipe) -> list[tuple[float, float] | None]:
+    """Which part of the problems each sampler answers: those that state a share have parts that do not overlap."""
+    found: list[tuple[float, float] | None] = []
+    begun = 0.0
+    for source in recipe.candidates:
+        if source.share is None:
+            found.append(None)
+        else:
+            end = begun + source.share
+            found.append((begun, 1.0 if end > 1 - 1e-9 else end))
+            begun = end
+    return found

@@ -15,7 +15,6 @@ from crl_data.corpus.recipe import Recipe
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.tally import LISTED, Tally
 from crl_data.errors import InputError
-from crl_data.importers import find_files
 from crl_data.judging import JUDGE_VERSION, Judge
 from crl_data.prompts import Template
 from crl_data.rows import cells_of
@@ -30,6 +29,7 @@ def make(
     judge: Judge,
     templates: Sequence[Template],
     stage: Stage,
+    inputs: Sequence[dict[str, Any]],
     new: Path,
 ) -> dict[str, Any]:
     """The manifest of a dataset that lies, all but the manifest, the card and the report, in the folder `new`."""
@@ -40,7 +40,7 @@ def make(
         "name": path.stem,
         "recipe": _without_paths(recipe.model_dump(mode="json")),
         "limit": limit,
-        "inputs": _inputs(recipe, path.parent),
+        "inputs": [_hashed(one) for one in inputs],
         "sources": _sources(stage),
         "prompts": {template.kind: template.label for template in templates},
         "test_length": tokenizer,
@@ -76,14 +76,13 @@ def read_manifest(directory: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
-def _inputs(recipe: Recipe, base: Path) -> list[dict[str, Any]]:
-    named = [(source.format, source.files) for source in recipe.problems]
-    named += [(source.format, source.path) for source in recipe.candidates if source.sampler == "recorded"]
-    return [
-        {"format": form, "name": file.name, "sha256": file_hash(file), "bytes": file.stat().st_size}
-        for form, files in named
-        for file in find_files(files, base)
-    ]
+def _hashed(told: dict[str, Any]) -> dict[str, Any]:
+    """What `Tables.described` tells of an input, a file with its content instead of its place."""
+    if "file" not in told:
+        return told
+    file = told["file"]
+    named = {key: value for key, value in told.items() if key != "file"}
+    return {**named, "name": file.name, "sha256": file_hash(file), "bytes": file.stat().st_size}
 
 
 def _sources(stage: Stage) -> list[dict[str, Any]]:

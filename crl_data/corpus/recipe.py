@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from crl_data.errors import InputError
 from crl_data.importers import PROBLEM_FORMATS, SOLUTION_FORMATS
+from crl_data.importers.tables import Tables, Which, open_tables
 from crl_data.judging.policy import Isolation, Policy, Timeouts
 from crl_data.responses import Extraction
 from crl_data.rows import MAX_FIELD_MB
@@ -26,7 +27,24 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-class ProblemSource(_Part):
+class _Rows(_Part):
+    """A source of rows: local files, or a data set on the Hub (`importers.tables`)."""
+
+    config: str | None = None
+    split: str | None = None
+    revision: str | None = None
+    license: str | None = None
+
+    def tables(self, base: Path, max_field_mb: int) -> Tables:
+        which = Which(config=self.config, split=self.split, revision=self.revision, license=self.license)
+        return open_tables(self.files, base, which, max_field_mb)
+
+    @property
+    def files(self) -> str:
+        raise NotImplementedError
+
+
+class ProblemSource(_Rows):
     """Where problems come from: Problem rows at `path`, or `format` and `source` of an importer."""
 
     path: str | None = None
@@ -52,13 +70,21 @@ class ProblemSource(_Part):
         return self
 
 
-class Recorded(_Part):
+Share = Annotated[float, Field(gt=0, le=1)] | None
+
+
+class Recorded(_Rows):
     """Solutions that were written before: Solution rows, or a named format of recorded answers."""
 
     sampler: Literal["recorded"]
     path: str
     format: str = "solutions"
     extract: Extraction = Extraction.LAST_BLOCK
+    share: Share = None
+
+    @property
+    def files(self) -> str:
+        return self.path
 
     @field_validator("format")
     @classmethod
@@ -71,6 +97,7 @@ class Mutants(_Part):
 
     sampler: Literal["mutants"]
     per_problem: Annotated[int, Field(ge=1)] = 8
+    share: Share = None
 
 
 CandidateSource = Annotated[Recorded | Mutants, Field(discriminator="sampler")]
@@ -147,10 +174,19 @@ class Recipe(_Part):
     mix: Mix = Mix()
     prompts: Prompts = Prompts()
     split: Split = Split()
+    allow_licenses: tuple[str, ...] | None = None
     on_bad_rows: Literal["error", "skip"] = "error"
     max_field_mb: Annotated[int, Field(ge=1, le=1024)] = MAX_FIELD_MB
     engine: Literal["local"] = "local"
     seed: int = 0
+
+    @field_validator("candidates")
+    @classmethod
+    def _shares(cls, value: tuple[CandidateSource, ...]) -> tuple[CandidateSource, ...]:
+        total = sum(source.share or 0.0 for source in value)
+        if total > 1 + 1e-9:
+            raise ValueError(f"shares of at most 1 in all (theirs are {total:g})")
+        return value
 
 
 def _one_of(value: str, known: Any) -> str:

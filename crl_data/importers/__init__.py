@@ -1,24 +1,24 @@
 """Importers: other people's formats to Problem rows, each one small file. A new one is one file and one line below.
 
-An importer is a module with `read(files, tools) -> Iterator[Problem | SetAside]`, which streams; one that knows recorded
-answers too has `read_solutions(files, tools, by_entry_point) -> Iterator[Solution]`. Rows that are not as the format says
+An importer is a module with `read(tables, tools) -> Iterator[Problem | SetAside]`, which streams; one that knows recorded
+answers too has `read_solutions(tables, tools, by_entry_point) -> Iterator[Solution]`. Rows that are not as the format says
 raise `RowError` (`Tools.each` sees to it); rows that are right but no problem of ours are `SetAside` with the reason. How
-arguments are encoded is decided for a data set, never guessed for a row.
+arguments are encoded is decided for a data set, never guessed for a row. Where rows come from, `tables` knows.
 """
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from crl_data.columns import describe
 from crl_data.errors import InputError, RowError
+from crl_data.importers.tables import Tables, open_tables
 from crl_data.problems import fault_of
-from crl_data.rows import MAX_FIELD_MB, Row, read_rows
+from crl_data.rows import MAX_FIELD_MB, Row
 from crl_data.types import Problem, Solution
 
 Made = TypeVar("Made")
@@ -78,9 +78,11 @@ class Tools:
         self.max_field_mb = max_field_mb
         self.place = ""
 
-    def each(self, files: Sequence[Path], make: Callable[[Row], Made]) -> Iterator[Made]:
+    def each(
+        self, tables: Tables, make: Callable[[Row], Made], table: str | None = None, split: str | None = None
+    ) -> Iterator[Made]:
         """What `make` makes of each row. Where it cannot, or what it makes is no problem, that goes to `bad_row`."""
-        for row in self.rows(files):
+        for row in self.rows(tables, table, split):
             try:
                 made = make(row)
                 fault = fault_of(made) if isinstance(made, Problem) else None
@@ -94,50 +96,41 @@ class Tools:
                 else:
                     self.bad_row(RowError(row.place, fault.field, fault.expected, fault.came))
 
-    def rows(self, files: Sequence[Path]) -> Iterator[Row]:
-        """The rows of all files that are JSON objects; the others go to `bad_row`."""
-        for path in files:
-            for row in read_rows(path, self.max_field_mb):
-                if isinstance(row, RowError):
-                    self.bad_row(row)
-                else:
-                    self.place = row.place
-                    yield row
+    def rows(self, tables: Tables, table: str | None = None, split: str | None = None) -> Iterator[Row]:
+        """The rows of a table that are JSON objects; the others go to `bad_row`."""
+        for row in tables.rows(table, split):
+            if isinstance(row, RowError):
+                self.bad_row(row)
+            else:
+                self.place = row.place
+                yield row
 
 
-def read_problems(form: str, source: str, base: Path, tools: Tools) -> Iterator[Problem | SetAside]:
+def read_problems(form: str, source: str | Tables, base: Path, tools: Tools) -> Iterator[Problem | SetAside]:
     """The problems of a source in a named format. Raises `InputError` for an unknown format or a missing source."""
     module = _module(form, PROBLEM_FORMATS, "problems")
-    found: Iterator[Problem | SetAside] = module.read(find_files(source, base), tools)
-    return found
+    tables = _tables(source, base, tools)
+    for found in module.read(tables, tools):
+        yield replace(found, source=tables.origin(found.source)) if isinstance(found, Problem) else found
 
 
 def read_solutions(
-    form: str, source: str, base: Path, tools: Tools, by_entry_point: ByEntryPoint
+    form: str, source: str | Tables, base: Path, tools: Tools, by_entry_point: ByEntryPoint
 ) -> Iterator[Solution]:
     """The recorded solutions of a source in a named format."""
     module = _module(form, SOLUTION_FORMATS, "solutions")
-    found: Iterator[Solution] = module.read_solutions(find_files(source, base), tools, by_entry_point)
+    found: Iterator[Solution] = module.read_solutions(_tables(source, base, tools), tools, by_entry_point)
     return found
+
+
+def _tables(source: str | Tables, base: Path, tools: Tools) -> Tables:
+    return open_tables(source, base, max_field_mb=tools.max_field_mb) if isinstance(source, str) else source
 
 
 def _module(name: str, formats: Mapping[str, str], what: str) -> Any:
     if name not in formats:
         raise InputError(f"no format of {what} is called {name!r}: one of {', '.join(formats)}")
     return import_module(formats[name])
-
-
-def find_files(source: str, base: Path) -> list[Path]:
-    """The files that a source names: one file, or a pattern with `*`; relative to `base`. In order of their names."""
-    path = base / source
-    if "*" not in source:
-        if not path.exists():
-            raise InputError(f"{path}: no such file")
-        return [path]
-    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
-    if not found:
-        raise InputError(f"{path}: no file is called like that")
-    return found
 
 
 def text(row: Row, name: str) -> str:

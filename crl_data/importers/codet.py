@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from pathlib import Path
 
 from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, Tools, items, text
+from crl_data.importers.tables import Tables
 from crl_data.rows import Row
 from crl_data.types import Problem, Sampler, Solution
 
@@ -21,8 +21,8 @@ _SAMPLER = Sampler(name="recorded", model="codegen-16B", temperature=0.8, top_p=
 _FUNCTION = re.compile(r"^def\s+(\w+)", re.MULTILINE)
 
 
-def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
-    for made in tools.each(files, lambda row: _solutions(row, by_entry_point)):
+def read_solutions(tables: Tables, tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
+    for made in tools.each(tables, lambda row: _solutions(row, by_entry_point)):
         yield from made
 
 

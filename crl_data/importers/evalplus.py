@@ -19,10 +19,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from crl_data.importers import SetAside, Tools, items, text
+from crl_data.importers.tables import Tables
 from crl_data.literals import literal, survives_json
 from crl_data.rows import Row
 from crl_data.types import Problem, Source, Test, TestKind
@@ -54,8 +54,8 @@ _AS_SETS = frozenset(
 _NOT_NONE = frozenset({"check_str", "text_match_three", "text_starta_endb"})
 
 
-def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
-    return tools.each(files, lambda row: problem(row, tools))
+def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
+    return tools.each(tables, lambda row: problem(row, tools))
 
 
 def problem(row: Row, tools: Tools) -> Problem | SetAside:

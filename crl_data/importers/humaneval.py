@@ -6,10 +6,10 @@ the prompt that a test calls (HumanEval/32, 38, 50) come from our side and not f
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 from crl_data.importers import SetAside, Tools, text
+from crl_data.importers.tables import Tables
 from crl_data.rows import Row
 from crl_data.types import Problem, Source, Test, TestKind
 
@@ -21,8 +21,8 @@ SOURCE = Source(
 )
 
 
-def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
-    return tools.each(files, problem)
+def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
+    return tools.each(tables, problem)
 
 
 def problem(row: Row) -> Problem:

@@ -9,12 +9,13 @@ aside, since an encoding is never guessed.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, SetAside, Tools, items, text
+from crl_data.importers.tables import Tables
 from crl_data.rows import Row
 from crl_data.types import Problem, Sampler, Solution, Source, Test, TestKind
 
@@ -24,9 +25,10 @@ SOURCE = Source(
     license="mit",
     url="https://github.com/Md-Ashraful-Pramanik/MapCoder",
 )
+_NAME = re.compile(r"([^/]+)-([^/-]+)-APPS-Python3-0-1\.jsonl")
 
 
-def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
+def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
     seen: dict[str, str] = {}
 
     def once(row: Row) -> Problem | SetAside | None:
@@ -39,7 +41,7 @@ def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
         seen[name] = content
         return problem(row, name)
 
-    return (made for made in tools.each(files, once) if made is not None)
+    return (made for made in tools.each(tables, once) if made is not None)
 
 
 def problem(row: Row, name: str) -> Problem | SetAside:
@@ -67,21 +69,20 @@ def problem(row: Row, name: str) -> Problem | SetAside:
     )
 
 
-def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
+def read_solutions(tables: Tables, tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
     """Each recorded response; the model and the way it was asked are in the name of the file."""
-    for path in files:
-        model, _, way = (
-            path.name.removesuffix(".gz").removesuffix(".jsonl").removesuffix("-APPS-Python3-0-1").rpartition("-")
-        )
-        given: Counter[str] = Counter()  # a few problems stand twice in a file
-        for row, responses in tools.each([path], lambda row: (row, items(row, "responses"))):
-            task = str(row.cells.get("task_id"))
-            for response in responses:
-                given[task] += 1
-                yield Solution(
-                    problem_id=f"apps/{task}",
-                    id=f"{model}-{way}/{task}/{given[task] - 1}",
-                    response=response if isinstance(response, str) else "",
-                    sampler=Sampler(name="recorded", model=model, detail=json.dumps({"asked": way})),
-                    extra={"solved_at_source": row.cells.get("is_solved")},
-                )
+    given: Counter[tuple[str, str]] = Counter()  # a few problems stand twice in a file
+    for row, responses in tools.each(tables, lambda row: (row, items(row, "responses"))):
+        name = _NAME.search(row.place)
+        model, way = (name[1], name[2]) if name else ("unknown", "unknown")
+        task = str(row.cells.get("task_id"))
+        for response in responses:
+            asked = f"{model}-{way}"
+            yield Solution(
+                problem_id=f"apps/{task}",
+                id=f"{asked}/{task}/{given[asked, task]}",
+                response=response if isinstance(response, str) else "",
+                sampler=Sampler(name="recorded", model=model, detail=json.dumps({"asked": way})),
+                extra={"solved_at_source": row.cells.get("is_solved")},
+            )
+            given[asked, task] += 1

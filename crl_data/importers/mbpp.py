@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, items, text
+from crl_data.importers.tables import Tables
 from crl_data.rows import Row
 from crl_data.syntax import parse
 from crl_data.types import Problem, Source, Test, TestKind
@@ -25,8 +25,8 @@ SOURCE = Source(
 )
 
 
-def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
-    return tools.each(files, problem)
+def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
+    return tools.each(tables, problem)
 
 
 def problem(row: Row) -> Problem:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 
 from crl_data.importers import SetAside, Tools
+from crl_data.importers.tables import Tables
 from crl_data.rows import problem_of
 from crl_data.types import Problem
 
 
-def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
-    return tools.each(files, lambda row: problem_of(row, tools.max_field_mb))
+def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
+    return tools.each(tables, lambda row: problem_of(row, tools.max_field_mb))

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, SetAside, Tools, items, text
+from crl_data.importers.tables import Tables
 from crl_data.literals import literal
 from crl_data.rows import Row
 from crl_data.syntax import parse
@@ -31,8 +31,8 @@ SOURCE = Source(
 )
 
 
-def read(files: Sequence[Path], tools: Tools) -> Iterator[Problem | SetAside]:
-    return tools.each(files, problem)
+def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
+    return tools.each(tables, problem)
 
 
 def problem(row: Row) -> Problem | SetAside:
@@ -109,8 +109,8 @@ def _question(name: str, correct: str) -> str:
     return f"Write the function `{name}({arguments})`.\n\n{description.strip()}\n"
 
 
-def read_solutions(files: Sequence[Path], tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
-    for made in tools.each(files, _solutions):
+def read_solutions(tables: Tables, tools: Tools, by_entry_point: ByEntryPoint) -> Iterator[Solution]:
+    for made in tools.each(tables, _solutions):
         yield from made
 
 

@@ -19,10 +19,10 @@ from crl_data.importers import (
     References,
     SetAside,
     Tools,
-    find_files,
     read_problems,
     read_solutions,
 )
+from crl_data.importers.tables import open_tables
 from crl_data.judging import Judge
 from crl_data.judging.reference import Reference
 from crl_data.problems import fault_of
@@ -455,9 +455,13 @@ def test_a_pattern_names_files_in_order(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     for name in ("b.jsonl", "a.jsonl", "deep/c.jsonl", "d.txt"):
         (tmp_path / name).write_text("")
-    assert [path.name for path in find_files("*.jsonl", tmp_path)] == ["a.jsonl", "b.jsonl"]
-    assert [path.name for path in find_files("**/*.jsonl", tmp_path)] == ["a.jsonl", "b.jsonl", "c.jsonl"]
-    assert find_files(str(tmp_path / "d.txt"), Path("/nowhere")) == [tmp_path / "d.txt"]
+
+    def names(source: str) -> list[str]:
+        return [one["file"].name for one in open_tables(source, tmp_path).described()]
+
+    assert names("*.jsonl") == ["a.jsonl", "b.jsonl"]
+    assert names("**/*.jsonl") == ["a.jsonl", "b.jsonl", "c.jsonl"]
+    assert open_tables(str(tmp_path / "d.txt"), Path("/nowhere")).described() == [{"file": tmp_path / "d.txt"}]
 
 
 # --- the real files ---------------------------------------------------------------------------------------------------------
