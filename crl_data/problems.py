@@ -14,13 +14,16 @@ from crl_data.types import Problem, TestKind
 _KINDS = frozenset(TestKind)
 
 
-def fault_of(problem: Problem, kind: Any = None) -> Fault | None:
-    """The first thing about a problem that cannot be right, or None."""
+def fault_of(problem: Problem, kind: Any = None, *, untested: bool = False) -> Fault | None:
+    """The first thing about a problem that cannot be right, or None.
+
+    untested: it may have no tests, since the verdicts on its solutions are given and not drawn from any.
+    """
     if problem.test_kind not in _KINDS:
         return Fault("test_kind", "one of " + ", ".join(TestKind), describe(kind or problem.test_kind))
     if not problem.id:
         return Fault("id", "a name", "an empty string")
-    if not problem.tests:
+    if not problem.tests and not untested:
         return Fault("tests", "at least one test", "none")
     if problem.public_tests is not None and not 0 <= problem.public_tests <= len(problem.tests):
         return Fault("public_tests", f"a number from 0 to {len(problem.tests)}", str(problem.public_tests))

@@ -151,6 +151,24 @@ def explain(
 
 
 @app.command()
+def relabel(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
+    threshold: Annotated[
+        float, typer.Option(metavar="T", help="True where more than this share passes; at 1, where every test does.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the other dataset goes; by default in its place.")
+    ] = None,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draw other verdicts from the stored outcomes of a built dataset. Nothing is run."""
+    from crl_data.cli.relabel import run
+
+    run(directory, threshold, out, json_)
+
+
+@app.command()
 def report(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
     json_: Json = False,

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crl_data.corpus.records import as_problem, calibration_of, find_record
+from crl_data.corpus.records import CRITIQUE, GIVEN, as_problem, calibration_of, find_record
 from crl_data.errors import InputError
 from crl_data.judging import Isolation, Judge, Policy, Timeouts
 from crl_data.judging.explain import Explained, explain
@@ -17,11 +17,14 @@ _CUT = 2000
 
 def run(directory: Path, name: str, sandbox: str, as_json: bool) -> None:
     record = find_record(directory, name)
-    if record.kind != "critique" or record.solution is None or record.judge is None:
+    if record.kind != CRITIQUE or record.solution is None:
         raise InputError(
             f"{name}: a solve record has no solution to explain; "
             f"its critique records are called critique:{record.problem_id}:..."
         )
+    if record.label_source == GIVEN:
+        raise InputError(f"{name}: its verdict was given and not found by running it: there is nothing to explain")
+    assert record.judge is not None
     policy = Policy(
         threshold=record.judge.threshold,
         timeouts=Timeouts(record.judge.timeouts),

@@ -7,7 +7,6 @@ inputs and the recipe alone, so that a build that is killed and run again ends w
 from __future__ import annotations
 
 import contextlib
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from crl_data.columns import CANDIDATE, JUDGEMENT, PROBLEM, Column, Scalar, Struct
-from crl_data.corpus import card, manifest
+from crl_data.corpus import finish, manifest
 from crl_data.corpus.assemble import Assembly
 from crl_data.corpus.forecast import Forecast, forecast
 from crl_data.corpus.gather import Gathering
@@ -33,11 +31,8 @@ from crl_data.judging import Judge
 from crl_data.judging.canaries import Watch
 from crl_data.judging.reference import Reference
 from crl_data.prompts import load_template
-from crl_data.report import write_report
-from crl_data.rows import cells_of, write_parquet
 from crl_data.sandbox import Sandbox
 
-_PROBLEMS = Struct((*PROBLEM.columns, Column("set_aside", Scalar(str))))
 _NO_RECORDS = "no problem is left to make a record of"
 
 
@@ -127,8 +122,8 @@ class _Run:
                 jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store
             ) as judge:
                 self.label(stage, judge)
-                manifest = self.assemble(stage, judge, directory)
-            return Built(directory=directory.path, manifest=manifest, judged=store.kept, remembered=store.hits)
+            made = self.finish(stage, sandbox, directory)
+            return Built(directory=directory.path, manifest=made, judged=store.kept, remembered=store.hits)
 
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
         sandbox = self.recipe.judge.open_sandbox()
@@ -163,49 +158,33 @@ class _Run:
         with self.progress("judging", stage.count_candidates()) as seen:
             judge_candidates(stage, judge, watch, self.tally, seen)
 
-    def assemble(self, stage: Stage, judge: Judge, directory: Directory) -> dict[str, Any]:
+    def finish(self, stage: Stage, sandbox: Sandbox, directory: Directory) -> dict[str, Any]:
         self.finish_counts(stage)
         if not self.tally.problems["kept"]:
             reasons = ", ".join(f"{n} x {reason}" for reason, n in self.tally.problems_set_aside.items())
             raise InputError(f"{self.path}: {_NO_RECORDS} ({reasons or 'none was read'})")
-        assembly = Assembly(self.recipe, stage, judge, self.tally, self.solve, self.critique)
-        new = directory.new
-        write_parquet(
-            new / "problems.parquet",
-            _PROBLEMS,
-            lambda: ({**cells_of(p), "set_aside": why} for p, why in stage.problems(kept_only=False)),
-        )
-        write_parquet(
-            new / "candidates.parquet",
-            CANDIDATE,
-            lambda: ({**cells_of(c), "dropped": why} for _, c, why in stage.candidates(kept_only=False)),
-        )
-        write_parquet(new / "judgements.parquet", JUDGEMENT, stage.judgements)
-        assembly.write_pool(directory)
-        mixed = assembly.mixed()
-        assembly.write_data(directory, mixed)
-        self.tally.mix = {"critiques wanted": mixed.wanted, "shortfall": mixed.shortfall}
+        templates = (self.solve, self.critique)
+        finish.write_rows(directory, Assembly(self.recipe, stage, self.tally, *templates))
         made = manifest.make(
             self.recipe,
             self.path,
             self.limit,
             self.tally,
             self.tokenizer,
-            judge,
-            (self.solve, self.critique),
+            sandbox,
+            templates,
             stage,
             self.inputs,
-            new,
+            directory.new,
         )
-        directory.write_text("README.md", card.render(made))
-        write_report(new, made)
-        directory.write_text("manifest.json", json.dumps(made, indent=2, ensure_ascii=False) + "\n")
-        directory.publish(last="manifest.json")
+        finish.publish(directory, made)
         return made
 
     def finish_counts(self, stage: Stage) -> None:
         for name, reason in stage.set_aside_problems():
             self.tally.set_problem_aside(name, reason)
+        for problem, _ in stage.problems():
+            self.tally.after.count(problem)
         self.tally.problems["kept"] = stage.count("problems", "set_aside is null")
         self.tally.candidates["kept"] = stage.count_candidates()
         self.tally.candidates_dropped.update(stage.counts("candidates", "dropped"))

@@ -7,7 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from crl_data.columns import describe
 from crl_data.corpus.recipe import Mutants, ProblemSource, Recipe, Recorded
+from crl_data.corpus.records import GIVEN
 from crl_data.corpus.select import CountTokens, draw, select_tests
 from crl_data.corpus.stage import Duplicate, Stage
 from crl_data.corpus.tally import Tally
@@ -42,7 +44,7 @@ class Gathering:
         self.tally = tally
         self.count = count
         self.limit = limit
-        self.tools = Tools(references, self._bad_row, recipe.max_field_mb)
+        self.tools = Tools(references, self._bad_row, recipe.max_field_mb, recipe.labels_are_given)
         self.inputs: list[dict[str, Any]] = []
         self._shares = _intervals(recipe)
         self.partial = limit is not None or any(source.limit for source in recipe.problems)
@@ -91,12 +93,16 @@ class Gathering:
         return tables
 
     def _add(self, problem: Problem) -> None:
+        self.tally.before.count(problem)
         license_ = problem.source.license or UNKNOWN_LICENSE
         if self.recipe.allow_licenses is not None and license_ not in self.recipe.allow_licenses:
             self.stage.add_problem(problem, f"its licence is not allowed: {license_}")
             return
         if problem.test_kind not in JUDGED_KINDS:
             self.stage.add_problem(problem, f"tests of kind {problem.test_kind} cannot be judged by this version")
+            return
+        if not problem.tests:
+            self.stage.add_problem(problem)
             return
         settings = self.recipe.select
         selected = select_tests(problem, settings.max_test_tokens, settings.max_tests, self.recipe.seed, self.count)
@@ -114,7 +120,7 @@ class Gathering:
 
     def candidates(self, seen: Callable[[], object]) -> None:
         """Read or make all candidates, take the code out of them, and put them on the stage."""
-        for solution, rule in self._all_candidates():
+        for solution, rule, given in self._all_candidates():
             seen()
             known, why_aside = self.stage.status(solution.problem_id)
             if not known:
@@ -131,11 +137,14 @@ class Gathering:
             self.tally.candidates["read"] += 1
             code, why_none = code_of(solution, rule)
             dropped = why_none or (ITS_PROBLEM if why_aside else None)
-            taken = replace(
-                solution, code=code, extra={**solution.extra, "extraction": rule if solution.code is None else None}
-            )
+            if not dropped and given is None and not self.stage.has_tests(solution.problem_id):
+                dropped = "its problem has no tests, and its verdict is not given"
+            told: dict[str, str | None] = {"extraction": rule if solution.code is None else None}
+            if given is not None:
+                told["label_source"] = GIVEN
+            taken = replace(solution, code=code, extra={**solution.extra, **told})
             try:
-                self.stage.add_candidate(taken, dropped or None)
+                self.stage.add_candidate(taken, dropped or None, given)
             except Duplicate:
                 self.tally.candidates["read"] -= 1
                 self._bad_row(
@@ -147,18 +156,31 @@ class Gathering:
                     )
                 )
 
-    def _all_candidates(self) -> Iterator[tuple[Solution, Extraction]]:
+    def _all_candidates(self) -> Iterator[tuple[Solution, Extraction, bool | None]]:
+        """Each candidate, the rule by which its code is taken, and its verdict where that is given."""
         for number, source in enumerate(self.recipe.candidates):
             if isinstance(source, Recorded):
                 tables = self._open(source.format, source)
                 for solution in recorded.sample(source.format, tables, self.tools, self.stage.by_entry_point):
                     if self._answers(number, solution.problem_id):
-                        yield solution, source.extract
+                        try:
+                            given = self._given(solution) if source.labels == GIVEN else None
+                        except RowError as error:
+                            self._bad_row(error)
+                            continue
+                        yield solution, source.extract, given
             elif isinstance(source, Mutants):
                 self.tools.place = "mutants"
                 for problem in self._problems_of(number):
                     for solution in mutants.sample(problem, source.per_problem, self.recipe.seed):
-                        yield solution, Extraction.LAST_BLOCK
+                        yield solution, Extraction.LAST_BLOCK, None
+
+    def _given(self, solution: Solution) -> bool:
+        """The verdict that a row of recorded solutions gives. Raises `RowError` where it gives none."""
+        verdict = solution.extra.get("verdict")
+        if not isinstance(verdict, bool):
+            raise RowError(self.tools.place, "verdict", "true or false, since the labels are given", describe(verdict))
+        return verdict
 
     def _problems_of(self, number: int) -> Iterator[Problem]:
         """The kept problems that a sampler, by its place in the recipe, answers."""

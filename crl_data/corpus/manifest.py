@@ -15,9 +15,10 @@ from crl_data.corpus.recipe import Recipe
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.tally import LISTED, Tally
 from crl_data.errors import InputError
-from crl_data.judging import JUDGE_VERSION, Judge
+from crl_data.judging import JUDGE_VERSION
 from crl_data.prompts import Template
 from crl_data.rows import cells_of
+from crl_data.sandbox import Sandbox
 
 
 def make(
@@ -26,14 +27,13 @@ def make(
     limit: int | None,
     tally: Tally,
     tokenizer: str,
-    judge: Judge,
+    sandbox: Sandbox,
     templates: Sequence[Template],
     stage: Stage,
     inputs: Sequence[dict[str, Any]],
     new: Path,
 ) -> dict[str, Any]:
     """The manifest of a dataset that lies, all but the manifest, the card and the report, in the folder `new`."""
-    sandbox = judge.sandbox
     return {
         "schema_version": SCHEMA_VERSION,
         "crl_data": crl_data.__version__,
@@ -43,6 +43,7 @@ def make(
         "inputs": [_hashed(one) for one in inputs],
         "sources": _sources(stage),
         "prompts": {template.kind: template.label for template in templates},
+        "templates": {template.kind: template.text for template in templates},
         "test_length": tokenizer,
         "judge": {
             "version": JUDGE_VERSION,
@@ -56,10 +57,15 @@ def make(
         "set_aside": tally.set_aside,
         "bad_rows": tally.bad_rows,
         "lists_are_cut_at": LISTED,
-        "files": {
-            str(file.relative_to(new)): {"sha256": file_hash(file), "bytes": file.stat().st_size}
-            for file in sorted(new.rglob("*.parquet"))
-        },
+        "files": content_of(new),
+    }
+
+
+def content_of(new: Path) -> dict[str, dict[str, Any]]:
+    """The files of rows in a folder: their content as a hash, and their size."""
+    return {
+        str(file.relative_to(new)): {"sha256": file_hash(file), "bytes": file.stat().st_size}
+        for file in sorted(new.rglob("*.parquet"))
     }
 
 

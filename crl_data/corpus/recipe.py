@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from crl_data.corpus.mix import Mixing
 from crl_data.errors import InputError
 from crl_data.importers import PROBLEM_FORMATS, SOLUTION_FORMATS
 from crl_data.importers.tables import Tables, Which, open_tables
@@ -80,6 +81,7 @@ class Recorded(_Rows):
     path: str
     format: str = "solutions"
     extract: Extraction = Extraction.LAST_BLOCK
+    labels: Literal["executed", "given"] = "executed"
     share: Share = None
 
     @property
@@ -179,6 +181,23 @@ class Recipe(_Part):
     max_field_mb: Annotated[int, Field(ge=1, le=1024)] = MAX_FIELD_MB
     engine: Literal["local"] = "local"
     seed: int = 0
+
+    def mixing(self) -> Mixing:
+        """What mixing needs to know of the recipe."""
+        settings = self.mix
+        return Mixing(
+            share=settings.critique_share,
+            pick=settings.pick,
+            balance=settings.balance,
+            per_problem=settings.per_problem,
+            threshold=self.judge.threshold,
+            seed=self.seed,
+        )
+
+    @property
+    def labels_are_given(self) -> bool:
+        """Whether some verdicts are given, so that a problem need not have tests."""
+        return any(isinstance(source, Recorded) and source.labels == "given" for source in self.candidates)
 
     @field_validator("candidates")
     @classmethod

@@ -64,6 +64,7 @@ class Tools:
 
     references: gives the runner of references, which is started when it is first asked for.
     bad_row: called with each bad row; it raises, or counts and returns (`on_bad_rows: skip`).
+    untested: problems may have no tests (`problems.fault_of`).
     place: the file and line of the row that was read last.
     """
 
@@ -72,10 +73,12 @@ class Tools:
         references: Callable[[], References],
         bad_row: Callable[[RowError], None],
         max_field_mb: int = MAX_FIELD_MB,
+        untested: bool = False,
     ) -> None:
         self.references = references
         self.bad_row = bad_row
         self.max_field_mb = max_field_mb
+        self.untested = untested
         self.place = ""
 
     def each(
@@ -85,7 +88,7 @@ class Tools:
         for row in self.rows(tables, table, split):
             try:
                 made = make(row)
-                fault = fault_of(made) if isinstance(made, Problem) else None
+                fault = fault_of(made, untested=self.untested) if isinstance(made, Problem) else None
             except RowError as error:
                 self.bad_row(error)
             except (ValueError, TypeError, LookupError, AttributeError, SyntaxError, RecursionError) as error:

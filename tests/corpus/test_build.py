@@ -218,6 +218,23 @@ def test_another_mix_or_threshold_runs_nothing_and_shares_a_store(built: tuple[P
     assert strict.judged == 0 and strict.manifest["recipe"]["judge"]["threshold"] == 1.0
 
 
+def test_a_narrower_selection_runs_nothing_and_leaves_what_a_fresh_build_of_it_leaves(
+    built: tuple[Path, Built], tmp_path: Path
+) -> None:
+    """Fewer tests, drawn by this seed or another: all of it is known from the wider build."""
+    recipe, done = built
+    store = done.directory / ".crl" / "store.sqlite"
+    for number, settings in enumerate(
+        (["select.max_tests=2"], ["select.max_tests=1"], ["select.max_tests=2", "seed=8"])
+    ):
+        known = build(recipe, tmp_path / f"known{number}", store=store, settings=settings, quiet=True)
+        fresh = build(recipe, tmp_path / f"fresh{number}", settings=settings, quiet=True)
+        assert known.judged < fresh.judged
+        assert data_of(known.directory) == data_of(fresh.directory)
+        if "seed=8" not in settings:  # whose mutants are others
+            assert known.judged == 0 and known.remembered == known.manifest["counts"]["judgements"]["judged"]
+
+
 # --- killed, interrupted, crowded ----------------------------------------------------------------------------------------------
 
 
