@@ -224,6 +224,19 @@ class _Asking:
         line = f"{self.name}: {said[0] if said else type(error).__name__}"
         if isinstance(error, GatedRepoError | RepositoryNotFoundError | RevisionNotFoundError | DatasetNotFoundError):
             raise InputError(f"{line} (a data set that is private or gated needs a token: HF_TOKEN)") from None
-        if isinstance(error, ValueError | DatasetsError):  # an unknown config or split
+        if isinstance(error, ValueError | DatasetsError) and not _has_failed(error):  # an unknown config or split
             raise InputError(line) from None
         raise WorkError(f"{line} ({type(error).__name__}; run it again, or name local files)") from None
+
+
+def _has_failed(error: BaseException | None) -> bool:
+    """Whether a server failed, or was not there, below what a client says of a data set."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    while error is not None:
+        if isinstance(error, HfHubHTTPError) and getattr(error.response, "status_code", 500) >= 429:
+            return True
+        if isinstance(error, ConnectionError | TimeoutError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
