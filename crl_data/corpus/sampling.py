@@ -71,6 +71,7 @@ def answers_of(
     given: Iterable[tuple[Request, tuple[Answer, ...]]]
     if outlook.answers:
         tell(outlook.told(settings.model, asked.price))
+    if outlook.answers or settings.batch is not None:
         given = open_model(settings, asked, outlook, base, tell).answers(requests())
     else:
         given = _kept(asked, requests())
