@@ -286,7 +286,8 @@ def test_what_failed_or_expired_in_a_batch_is_counted_and_written_again(
         one["custom_id"] for one in (expired, refused, of_vllm, empty, left_out)
     ]
     write_rows(folder / "output-2.jsonl", [answered(line) for line in written])
-    assert len(candidates(build(path, tmp_path / "out", quiet=True).directory)) == 12  # the old failures count no more
+    assert len(candidates(build(path, tmp_path / "out").directory)) == 12
+    assert "failed or expired" not in capsys.readouterr().err  # the old failures count no more
 
 
 def test_a_batch_is_split_and_old_files_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
