@@ -14,7 +14,7 @@ def run(
     recipe: Path, out: Path | None, store: Path | None, settings: list[str], limit: int | None, dry: bool, as_json: bool
 ) -> None:
     if dry:
-        found = dry_run(recipe, store=store, settings=settings, limit=limit)
+        found = dry_run(recipe, out, store=store, settings=settings, limit=limit)
         print(json.dumps(_forecast(found), indent=2) if as_json else _forecast_text(found))
         return
     built = build(recipe, out, store=store, settings=settings, limit=limit)
@@ -33,6 +33,7 @@ def summary(built: Built) -> str:
         f"{judged.get('true', 0):,} True, {judged.get('false', 0):,} False, "
         f"{judged.get('inconclusive', 0):,} inconclusive",
         *_reasons(counts["candidates"]["dropped"]),
+        *[_sampled(name, told) for name, told in counts["sampling"].items()],
     ]
     if built.remembered:
         lines.append(
@@ -59,6 +60,14 @@ def summary(built: Built) -> str:
     return "\n".join(lines)
 
 
+def _sampled(name: str, told: dict[str, Any]) -> str:
+    usd = f", {told['usd']:,.2f} USD" if "usd" in told else ""
+    return (
+        f"            {told.get('answers', 0):>9,} are answers of {name}: {told.get('prompt_tokens', 0):,} tokens of "
+        f"prompts, {told.get('output_tokens', 0):,} of answers{usd}"
+    )
+
+
 def _reasons(reasons: dict[str, int]) -> list[str]:
     return [f"            {n:>9,} {reason}" for reason, n in reasons.items()]
 
@@ -71,7 +80,17 @@ def _forecast(found: Forecast) -> dict[str, Any]:
         "jobs": found.jobs,
         "judge_seconds": round(found.judge_seconds, 1),
         "requests": found.requests,
+        "sampling": found.sampling,
     }
+
+
+def _asking(name: str, told: dict[str, Any]) -> str:
+    most = "any number" if told["output_tokens"] is None else f"at most {told['output_tokens']:,}"
+    usd = "" if told["usd"] is None else f", at most {told['usd']:,.2f} USD"
+    return (
+        f"            {told['requests']:>9,} of {name} for {told['answers']:,} answers, beside {told['kept_answers']:,} that are "
+        f"kept: about {told['prompt_tokens']:,} tokens of prompts, {most} of answers{usd}"
+    )
 
 
 def _forecast_text(found: Forecast) -> str:
@@ -84,6 +103,7 @@ def _forecast_text(found: Forecast) -> str:
         f"candidates  {counts['candidates'].get('read', 0):>9,} read, {counts['candidates'].get('kept', 0):,} to be judged",
         *_reasons(counts["candidates"]["dropped"]),
         f"requests    {found.requests:>9,}",
+        *[_asking(name, told) for name, told in found.sampling.items()],
         f"judging     {found.judge_seconds:>9,.0f} s with {found.jobs} jobs, and the solutions' own running time: "
         f"{found.solutions:,} solutions at {1000 * found.seconds_per_solution:.1f} ms, "
         f"{found.tests:,} tests at {1000 * found.seconds_per_test:.2f} ms, measured now",

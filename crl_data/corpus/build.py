@@ -7,6 +7,7 @@ inputs and the recipe alone, so that a build that is killed and run again ends w
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from tqdm import tqdm
 from crl_data.corpus import finish, manifest
 from crl_data.corpus.assemble import Assembly
 from crl_data.corpus.forecast import Forecast, forecast
-from crl_data.corpus.gather import Gathering
+from crl_data.corpus.gather import Asking, Gathering
 from crl_data.corpus.label import check_references, judge_candidates
 from crl_data.corpus.outputs import Directory
 from crl_data.corpus.recipe import Recipe, load_recipe
@@ -67,7 +68,7 @@ def build(
     target = Path(out) if out is not None else default_directory(path)
     run = _Run(loaded, path, limit, quiet)
     with Directory(target) as directory, _catching(target):
-        return run.build(directory, Path(store) if store else directory.private / "store.sqlite")
+        return run.build(directory, Path(store) if store else directory.store)
 
 
 def default_directory(recipe: Path) -> Path:
@@ -77,18 +78,24 @@ def default_directory(recipe: Path) -> Path:
 
 def dry_run(
     recipe: str | Path,
+    out: str | Path | None = None,
     *,
     store: str | Path | None = None,
     settings: Sequence[str] = (),
     limit: int | None = None,
     quiet: bool | None = None,
 ) -> Forecast:
-    """What a build would do: its counts after the filters, and a forecast of what judging costs. Leaves nothing behind."""
+    """What a build would do: its counts after the filters, and a forecast of what asking models and judging costs.
+
+    Leaves nothing behind. The store that the build would use is looked into where it is there: what it holds costs nothing.
+    """
     path = Path(recipe)
     loaded = load_recipe(path, settings)
+    of_build = Directory(Path(out) if out is not None else default_directory(path)).store
+    known = Path(store) if store else of_build if of_build.is_file() else None
     with tempfile.TemporaryDirectory(prefix="crl-dry-run-") as folder, _catching(Path(folder)):
         run = _Run(loaded, path, limit, quiet)
-        return run.forecast(Path(folder), Path(store) if store else Path(folder) / "store.sqlite")
+        return run.forecast(Path(folder), known or Path(folder) / "store.sqlite")
 
 
 @contextlib.contextmanager
@@ -117,7 +124,7 @@ class _Run:
     def build(self, directory: Directory, store_path: Path) -> Built:
         sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
-            self.gather(stage, store, sandbox)
+            self.gather(stage, store, sandbox, dry=False)
             with Judge(
                 jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store
             ) as judge:
@@ -128,13 +135,13 @@ class _Run:
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
         sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(folder / "stage.sqlite") as stage:
-            self.gather(stage, store, sandbox)
+            gathering = self.gather(stage, store, sandbox, dry=True)
             with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy()) as judge:
-                return forecast(stage, judge, self.tally)
+                return forecast(stage, judge, self.tally, gathering.to_come, gathering.sampling())
 
     # --- stages -------------------------------------------------------------------------------------------------------
 
-    def gather(self, stage: Stage, store: Store, sandbox: Sandbox) -> None:
+    def gather(self, stage: Stage, store: Store, sandbox: Sandbox, dry: bool) -> Gathering:
         with contextlib.ExitStack() as opened:
             known: list[Reference] = []
 
@@ -143,12 +150,16 @@ class _Run:
                     known.append(opened.enter_context(Reference(sandbox, store.outputs)))
                 return known[0]
 
-            gathering = Gathering(self.recipe, self.path.parent, stage, self.tally, references, self.count, self.limit)
+            asking = Asking(kept=store, tell=self.tell, dry=dry)
+            gathering = Gathering(
+                self.recipe, self.path.parent, stage, self.tally, references, self.count, self.limit, asking
+            )
             with self.progress("problems") as seen:
                 gathering.problems(seen)
             with self.progress("candidates") as seen:
                 gathering.candidates(seen)
             self.inputs = gathering.inputs
+            return gathering
 
     def label(self, stage: Stage, judge: Judge) -> None:
         watch = Watch(judge)
@@ -188,6 +199,11 @@ class _Run:
         self.tally.problems["kept"] = stage.count("problems", "set_aside is null")
         self.tally.candidates["kept"] = stage.count_candidates()
         self.tally.candidates_dropped.update(stage.counts("candidates", "dropped"))
+
+    def tell(self, text: str) -> None:
+        """Say on standard error what a person should know before money is spent, whether or not progress is shown."""
+        if not self.quiet:
+            tqdm.write(text, file=sys.stderr)
 
     @contextlib.contextmanager
     def progress(self, what: str, total: int | None = None) -> Iterator[Callable[[], object]]:
