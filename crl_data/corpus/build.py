@@ -150,6 +150,7 @@ class _Run:
             gathering = Gathering(self.recipe, self.path.parent, stage, self.tally, references, self.count, self.limit)
             with self.progress("problems") as seen:
                 gathering.problems(seen)
+            gathering.clean()
             with self.progress("candidates") as seen:
                 gathering.candidates(seen)
 

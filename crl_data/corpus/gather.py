@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from crl_data.cleaning.duplicates import fingerprint
+from crl_data.corpus.clean import clean
 from crl_data.corpus.recipe import Mutants, Recipe, Recorded
 from crl_data.corpus.select import CountTokens, select_tests
 from crl_data.corpus.stage import Duplicate, Stage
@@ -40,6 +42,7 @@ class Gathering:
         self.count = count
         self.limit = limit
         self.tools = Tools(references, self._bad_row, recipe.max_field_mb)
+        self.fingerprints: dict[str, bytes] = {}
         self.partial = limit is not None or any(source.limit for source in recipe.problems)
 
     def _bad_row(self, error: RowError) -> None:
@@ -66,6 +69,10 @@ class Gathering:
                     RowError(self.tools.place, "id", "an id that no problem before it has", f"{problem.id!r} again")
                 )
 
+    def clean(self) -> None:
+        """Set aside what stands twice, and what is a question of a benchmark."""
+        self.tally.cleaning = clean(self.recipe.clean, self.base, self.stage, self.fingerprints)
+
     def _all_problems(self) -> Iterator[Problem | SetAside]:
         left = self.limit
         for source in self.recipe.problems:
@@ -91,6 +98,7 @@ class Gathering:
             self.stage.add_problem(problem, "no test is short enough")
         else:
             self.stage.add_problem(kept)
+            self.fingerprints[problem.id] = fingerprint(problem)
         self.tally.tests["read"] += len(problem.tests)
         self.tally.tests["too long"] += selected.too_long
         self.tally.tests["not drawn"] += selected.too_many

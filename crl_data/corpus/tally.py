@@ -26,6 +26,7 @@ class Tally:
     bad_rows: list[str] = field(default_factory=list)
     n_bad_rows: int = 0
     mix: dict[str, Any] = field(default_factory=dict)
+    cleaning: dict[str, Any] = field(default_factory=dict)  # beside the counts in the manifest
 
     def bad_row(self, message: str) -> None:
         self.n_bad_rows += 1
