@@ -137,8 +137,8 @@ class _Index:
         return found | {hash(text) for text in self._whole_short(listed)}
 
     def _whole_short(self, listed: list[str]) -> Iterator[str]:
-        """The questions shorter than a run that stand in a problem as a whole, and are at least half of it."""
-        for length in range(max(_LEAST_SHORT, (len(listed) + 1) // 2), min(self.rules.ngram, len(listed) + 1)):
+        """The questions shorter than a run that stand in a problem as a whole, and are at least a quarter of it."""
+        for length in range(max(_LEAST_SHORT, (len(listed) + 3) // 4), min(self.rules.ngram, len(listed) + 1)):
             for start in range(len(listed) - length + 1):
                 text = " ".join(listed[start : start + length])
                 if text in self.short:
