@@ -115,7 +115,7 @@ def test_case_punctuation_and_white_space_make_no_other_question() -> None:
 
 
 def test_short_questions_are_never_near_duplicates() -> None:
-    short = " ".join(f"word{n}" for n in range(MIN_WORDS - 1))
+    short = " ".join(f"word{n}" for n in range(49))
     assert near({"a": short, "b": short}) == []
     assert near({"a": f"{short} one", "b": f"{short} one"}) != []
     assert near({f"p{n}": f"Add two integers, form {n}." for n in range(12)}) == []
@@ -124,7 +124,20 @@ def test_short_questions_are_never_near_duplicates() -> None:
 def test_the_nearest_is_told_and_then_the_first() -> None:
     texts = {"far": changed(LONG, 10, 11, 12, 13, 90), "near": changed(LONG, 40), "again": changed(LONG, 50)}
     assert [(one.id, one.of) for one in near(texts)] == [("again", "near")]
-    assert [one.of for one in near({"a": LONG, "b": changed(LONG, 0), "c": LONG})] == ["a", "a"]
+    equally = {"a": changed(LONG, 20, 40), "b": changed(LONG, 60, 80), "c": LONG}
+    assert [(one.id, one.of) for one in near(equally)] == [("c", "a")]
+
+
+def test_at_an_index_of_one_only_the_same_words_repeat_a_question() -> None:
+    assert [one.id for one in near({"a": LONG, "b": LONG, "c": changed(LONG, 99)}, 1.0)] == ["b"]
+
+
+def test_hardly_a_pair_is_missed_at_the_least_index_that_counts() -> None:
+    texts = {}
+    for number in range(300):
+        own = " ".join(f"w{number}x{place}" for place in range(100))
+        texts |= {f"{number}": own, f"{number} again": changed(own, 30, 60)}
+    assert len(near(texts)) == 300
 
 
 def test_what_is_set_aside_is_not_what_later_ones_repeat() -> None:
