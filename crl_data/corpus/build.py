@@ -156,6 +156,7 @@ class _Run:
             )
             with self.progress("problems") as seen:
                 gathering.problems(seen)
+            gathering.clean()
             with self.progress("candidates") as seen:
                 gathering.candidates(seen)
             self.inputs = gathering.inputs

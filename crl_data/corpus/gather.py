@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from crl_data.cleaning.duplicates import fingerprint
 from crl_data.columns import describe
+from crl_data.corpus.clean import clean
 from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recorded
 from crl_data.corpus.records import GIVEN
 from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, labels_of, requests_of
@@ -86,6 +88,7 @@ class Gathering:
             number: load_template("solve", source.prompt or recipe.prompts.solve, base)
             for number, source in named.items()
         }
+        self.fingerprints: dict[str, bytes] = {}
         self.partial = limit is not None or any(source.limit for source in recipe.problems)
 
     def _bad_row(self, error: RowError) -> None:
@@ -111,6 +114,10 @@ class Gathering:
                 self._bad_row(
                     RowError(self.tools.place, "id", "an id that no problem before it has", f"{problem.id!r} again")
                 )
+
+    def clean(self) -> None:
+        """Set aside what stands twice, and what is a question of a benchmark."""
+        self.tally.cleaning = clean(self.recipe.clean, self.base, self.stage, self.fingerprints)
 
     def _all_problems(self) -> Iterator[Problem | SetAside]:
         left = self.limit
@@ -142,6 +149,7 @@ class Gathering:
             return
         if not problem.tests:
             self.stage.add_problem(problem)
+            self.fingerprints[problem.id] = fingerprint(problem)
             return
         settings = self.recipe.select
         selected = select_tests(problem, settings.max_test_tokens, settings.max_tests, self.recipe.seed, self.count)
@@ -150,6 +158,7 @@ class Gathering:
             self.stage.add_problem(problem, "no test is short enough")
         else:
             self.stage.add_problem(kept)
+            self.fingerprints[problem.id] = fingerprint(problem)
         self.tally.tests["read"] += len(problem.tests)
         self.tally.tests["too long"] += selected.too_long
         self.tally.tests["not drawn"] += selected.too_many

@@ -54,6 +54,7 @@ def make(
             "runtime": sandbox.runtime,
         },
         "counts": tally.as_dict(),
+        "cleaning": tally.cleaning,
         "set_aside": tally.set_aside,
         "bad_rows": tally.bad_rows,
         "lists_are_cut_at": LISTED,

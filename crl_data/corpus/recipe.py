@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast, get_args
 from urllib.parse import urlsplit
@@ -15,6 +16,8 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from crl_data.cleaning.benchmarks import EXPECTED, SAME_QUESTIONS, is_known
+from crl_data.cleaning.duplicates import LEAST_JACCARD
 from crl_data.corpus.mix import Mixing
 from crl_data.errors import InputError
 from crl_data.importers import PROBLEM_FORMATS, SOLUTION_FORMATS
@@ -214,6 +217,44 @@ class OpenAI(AskedModel):
 CandidateSource = Annotated[Recorded | Mutants | OpenAI, Field(discriminator="sampler")]
 
 
+class CheckedBenchmark(_Part):
+    """A benchmark whose questions no problem may hold: its name, and the files that they stand in."""
+
+    name: Annotated[str, Field(min_length=1)]
+    path: str
+    field: str | None = None
+    since: date | None = None
+
+    @model_validator(mode="after")
+    def _readable(self) -> CheckedBenchmark:
+        if self.field is None and not is_known(self.name):
+            raise ValueError(
+                f"one of {', '.join((*EXPECTED, *SAME_QUESTIONS))}, or the field that holds the question beside the name"
+            )
+        if self.since is not None and self.name != "livecodebench":
+            raise ValueError("since beside livecodebench only: the questions of others have no day")
+        return self
+
+
+class Clean(_Part):
+    """Which problems are set aside because they stand twice, or are questions of a benchmark."""
+
+    duplicates: Literal["near", "exact", "none"] = "near"
+    jaccard: Annotated[float, Field(ge=LEAST_JACCARD, le=1)] = 0.8
+    decontaminate: tuple[CheckedBenchmark, ...] = ()
+    contaminated: Literal["drop", "flag"] = "drop"
+    ngram: Annotated[int, Field(ge=5, le=100)] = 10
+    substring: Annotated[int, Field(ge=20, le=10_000)] = 150
+
+    @field_validator("decontaminate")
+    @classmethod
+    def _named_once(cls, value: tuple[CheckedBenchmark, ...]) -> tuple[CheckedBenchmark, ...]:
+        names = [one.name for one in value]
+        if len(set(names)) < len(names):
+            raise ValueError("each benchmark once, all its files in one path")
+        return value
+
+
 class Select(_Part):
     """Which tests are kept. Defaults are the paper's."""
 
@@ -280,6 +321,7 @@ class Recipe(_Part):
 
     problems: Annotated[tuple[ProblemSource, ...], Field(min_length=1)]
     candidates: tuple[CandidateSource, ...] = ()
+    clean: Clean = Clean()
     select: Select = Select()
     judge: JudgeSettings = JudgeSettings()
     mix: Mix = Mix()

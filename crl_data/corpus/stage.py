@@ -90,6 +90,16 @@ class Stage:
         row = self._run("select cells from problems where id = ?", (name,)).fetchone()
         return make_problem(json.loads(row[0])) if row and row[0] else None
 
+    def question(self, name: str) -> str:
+        """The question of a problem that is there."""
+        row = self._run("select json_extract(cells, '$.question') from problems where id = ?", (name,)).fetchone()
+        return str(row[0])
+
+    def questions(self) -> Iterator[tuple[str, str]]:
+        """Id and question of the problems that are kept, in order."""
+        query = "select id, json_extract(cells, '$.question') from problems where set_aside is null order by place"
+        yield from self._run(query)
+
     def status(self, name: str) -> tuple[bool, str | None]:
         """Whether there is a row with this id, and why it was set aside (None: it was not)."""
         row = self._run("select set_aside from problems where id = ?", (name,)).fetchone()

@@ -55,6 +55,7 @@ class Tally:
     before: Sizes = field(default_factory=Sizes)
     after: Sizes = field(default_factory=Sizes)
     mix: dict[str, Any] = field(default_factory=dict)
+    cleaning: dict[str, Any] = field(default_factory=dict)  # beside the counts in the manifest
 
     def bad_row(self, message: str) -> None:
         self.n_bad_rows += 1

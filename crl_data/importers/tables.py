@@ -72,6 +72,18 @@ def open_tables(source: str, base: Path, which: Which | None = None, max_field_m
     raise InputError(f"{base / source}: no such file")
 
 
+def find_files(path: Path) -> list[Path]:
+    """A file, or the files of a pattern with `*`, in the order of their names. Raises `InputError` where there are none."""
+    if "*" not in str(path):
+        if not path.exists():
+            raise InputError(f"{path}: no such file")
+        return [path]
+    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+    if not found:
+        raise InputError(f"{path}: no file is called like that")
+    return found
+
+
 class LocalTables:
     """Rows of local files."""
 
@@ -90,17 +102,13 @@ class LocalTables:
     def files(self, table: str | None = None, split: str | None = None) -> list[Path]:
         """The files of a table, in the order of their names. Raises `InputError` where there are none."""
         table, split = table or self.which.config, split or self.which.split
-        if "*" in self.path.name or "*" in str(self.path):
-            found = sorted(Path(name) for name in glob.glob(str(self.path), recursive=True))
-            wanted = "no file is called like that"
-        elif not self.path.is_dir():
-            return [self.path]
-        else:
-            found = self._called(table) if table else self._below(self.path)
-            wanted = f"no file of rows in it{f' belongs to the table {table}' if table else ''}"
-            if split:
-                found = [file for file in found if file.name.startswith(split)]
-                wanted += f", in the split {split}"
+        if not self.path.is_dir():
+            return find_files(self.path)
+        found = self._called(table) if table else self._below(self.path)
+        wanted = f"no file of rows in it{f' belongs to the table {table}' if table else ''}"
+        if split:
+            found = [file for file in found if file.name.startswith(split)]
+            wanted += f", in the split {split}"
         if not found:
             raise InputError(f"{self.path}: {wanted}")
         return found
