@@ -25,7 +25,7 @@ MATH = {"id": "sum", "question": "What is 2 + 2?", "test_kind": "stdin", "tests"
 def recipe_of(folder: Path, given: list[dict[str, Any]], **more: Any) -> Path:
     """Executed solutions of tested problems beside given verdicts on problems without a test."""
     path = sources(folder, problems=4)
-    write_rows(folder / "math.jsonl", [{**MATH, "id": f"m{n}"} for n in range(4)])
+    write_rows(folder / "math.jsonl", [{**MATH, "id": f"m{n}", "question": f"What is 2 + {n}?"} for n in range(4)])
     write_rows(folder / "given.jsonl", given)
     recipe = json.loads(path.read_text())
     recipe["problems"].append({"path": "math.jsonl"})
