@@ -18,9 +18,9 @@ from crl_data.types import Problem
 
 SHINGLE = 5
 MIN_WORDS = 50  # in a shorter text one other word can make another problem of it
-LEAST_JACCARD = 0.6  # below it the search would miss more than one pair in a hundred
+LEAST_JACCARD = 0.6  # there the search misses one pair in eighty, and below it more and more
 
-_SIGNATURE, _BANDS, _SEED = 128, 32, 1  # bands of four: a pair of index 0.8 is missed once in ten million
+_SIGNATURE, _BANDS, _SEED = 128, 32, 1  # bands of four: of index 0.8, one pair in twenty million is missed
 _MARGIN = 0.2  # more than four standard deviations of the estimate
 
 
