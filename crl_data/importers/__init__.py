@@ -30,12 +30,16 @@ PROBLEM_FORMATS = {
     "mbpp": "crl_data.importers.mbpp",
     "quixbugs": "crl_data.importers.quixbugs",
     "apps": "crl_data.importers.mapcoder",
+    "acecode": "crl_data.importers.acecode",
+    "kodcode": "crl_data.importers.kodcode",
+    "bigcodebench": "crl_data.importers.bigcodebench",
 }
 SOLUTION_FORMATS = {
     "solutions": "crl_data.importers.solutions",
     "codet": "crl_data.importers.codet",
     "mapcoder": "crl_data.importers.mapcoder",
     "quixbugs": "crl_data.importers.quixbugs",
+    "acecode": "crl_data.importers.acecode",
 }
 
 
