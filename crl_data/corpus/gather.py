@@ -16,10 +16,9 @@ from crl_data.importers import References, SetAside, Tools, read_problems
 from crl_data.importers.tables import Tables
 from crl_data.responses import Extraction, code_of
 from crl_data.samplers import mutants, recorded
-from crl_data.types import Problem, Solution, TestKind
+from crl_data.types import Problem, Solution
 
 UNKNOWN_LICENSE = "unknown"
-JUDGED_KINDS = frozenset({TestKind.STDIN, TestKind.FUNCTION, TestKind.ASSERT})
 ITS_PROBLEM = "its problem was set aside"
 
 
@@ -94,9 +93,6 @@ class Gathering:
         license_ = problem.source.license or UNKNOWN_LICENSE
         if self.recipe.allow_licenses is not None and license_ not in self.recipe.allow_licenses:
             self.stage.add_problem(problem, f"its licence is not allowed: {license_}")
-            return
-        if problem.test_kind not in JUDGED_KINDS:
-            self.stage.add_problem(problem, f"tests of kind {problem.test_kind} cannot be judged by this version")
             return
         settings = self.recipe.select
         selected = select_tests(problem, settings.max_test_tokens, settings.max_tests, self.recipe.seed, self.count)

@@ -75,7 +75,7 @@ def _rounds(loop: ast.For, setup: list[ast.stmt], entry: str) -> list[str]:
         and isinstance(one.targets[0], ast.Name)
         and isinstance(one.value, ast.List)
     }
-    head = f"for {ast.unparse(loop.target)} in {ast.unparse(loop.iter)}"
+    head = ast.unparse(loop).partition(":\n")[0]
     if head == "for i, (inp, exp) in enumerate(zip(inputs, results))" and lists.keys() == set(_LISTS):
         if len(lists["inputs"]) != len(lists["results"]):
             return []

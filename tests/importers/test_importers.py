@@ -29,6 +29,7 @@ from crl_data.problems import fault_of
 from crl_data.sandbox import open_sandbox
 from crl_data.types import Problem, Solution, TestKind
 from tests.conftest import PROBLEM_ROW, code, write_rows
+from tests.importers.python_rows import ACECODE, BIGCODEBENCH, KODCODE
 
 HUMANEVAL: dict[str, Any] = {
     "task_id": "HumanEval/0",
@@ -82,8 +83,11 @@ PROBLEM_ROWS = {
     "mbpp": MBPP,
     "quixbugs": QUIXBUGS,
     "apps": APPS,
+    "acecode": ACECODE,
+    "kodcode": KODCODE,
+    "bigcodebench": BIGCODEBENCH,
 }
-SOLUTION_ROWS = {"solutions": SOLUTION, "codet": CODET, "mapcoder": APPS, "quixbugs": QUIXBUGS}
+SOLUTION_ROWS = {"solutions": SOLUTION, "codet": CODET, "mapcoder": APPS, "quixbugs": QUIXBUGS, "acecode": ACECODE}
 
 
 @pytest.fixture(scope="module")
@@ -414,6 +418,7 @@ SOLUTION_FIELDS = [
     ("codet", "prompt"),
     ("codet", "samples"),
     ("mapcoder", "responses"),
+    ("acecode", "inferences"),
 ] + [("quixbugs", name) for name in ("name", "correct", "buggy")]
 
 
