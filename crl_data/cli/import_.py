@@ -16,7 +16,7 @@ from crl_data.corpus.label import REFERENCE_FAILS
 from crl_data.errors import InputError, RowError
 from crl_data.importers import SetAside, Tools, read_problems
 from crl_data.importers.tables import Which, open_tables
-from crl_data.judging import Judge, Prepared
+from crl_data.judging import Judge, Policy, Prepared
 from crl_data.judging.reference import Reference
 from crl_data.rows import RowWriter, cells_of
 from crl_data.sandbox import open_sandbox
@@ -25,7 +25,10 @@ from crl_data.types import Problem
 _AHEAD = 16
 
 
-def run(format_: str, source: str, which: Which, out: Path, limit: int | None, verify: bool, as_json: bool) -> None:
+def run(
+    format_: str, source: str, which: Which, out: Path, limit: int | None, verify: bool, libraries: str, as_json: bool
+) -> None:
+    """Write the problems of a source; with `verify`, run the references, which may import the named libraries."""
     counts: Counter[str] = Counter()
     notes: list[tuple[str, str]] = []
 
@@ -40,7 +43,9 @@ def run(format_: str, source: str, which: Which, out: Path, limit: int | None, v
                 known.append(opened.enter_context(Reference(open_sandbox())))
             return known[0]
 
-        check = _Check(opened.enter_context(Judge()), notes, counts) if verify else None
+        named = tuple(name.strip() for name in libraries.split(",") if name.strip())
+        judge = opened.enter_context(Judge(policy=Policy(libraries=named))) if verify else None
+        check = _Check(judge, notes, counts) if judge else None
         writer = opened.enter_context(RowWriter(out, PROBLEM))
         ids: set[str] = set()
         tools = Tools(references, refuse)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from crl_data.columns import describe
 from crl_data.errors import InputError, RowError
 from crl_data.importers.tables import Tables, open_tables
-from crl_data.problems import fault_of
+from crl_data.problems import fault_of, unsupported
 from crl_data.rows import MAX_FIELD_MB, Row
 from crl_data.types import Problem, Solution
 
@@ -33,6 +33,7 @@ PROBLEM_FORMATS = {
     "acecode": "crl_data.importers.acecode",
     "kodcode": "crl_data.importers.kodcode",
     "bigcodebench": "crl_data.importers.bigcodebench",
+    "leetcode": "crl_data.importers.leetcode",
 }
 SOLUTION_FORMATS = {
     "solutions": "crl_data.importers.solutions",
@@ -89,6 +90,10 @@ class Tools:
         for row in self.rows(tables, table, split):
             try:
                 made = make(row)
+                if isinstance(made, Problem) and (name := unsupported(made)):
+                    made = cast(
+                        Made, SetAside(id=made.id, reason=f"it takes or gives a class that is not known: {name}")
+                    )
                 fault = fault_of(made) if isinstance(made, Problem) else None
             except RowError as error:
                 self.bad_row(error)

@@ -47,6 +47,7 @@ class Program:
     """Code and how its tests run it: `stdin`, `calls` of an entry point, test source run `beside` it, or `served` to a tester.
 
     tests: for `served`, what the tester is told (`runner.tester.Program`), as JSON.
+    in_leetcode: whether it has the names that LeetCode has ready (`runner.leetcode`).
     """
 
     code: str
@@ -54,6 +55,7 @@ class Program:
     entry: str | None = None
     prelude: str = ""
     tests: bytes = b""
+    in_leetcode: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +206,7 @@ class Runner:
             "mode": program.mode,
             "entry": program.entry,
             "prelude": program.prelude,
+            "in_leetcode": program.in_leetcode,
             "limits": {
                 "cpu_s": limits.cpu_s,
                 "idle_s": limits.idle_s,
