@@ -114,7 +114,12 @@ def import_(
             metavar="SOURCE", help="A file, a folder, a pattern with *, or the id of a data set on the Hub."
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the Problem rows go.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="Where the Problem rows go; with critique-verl, a folder is for its records."
+        ),
+    ],
     config: Annotated[str | None, typer.Option(metavar="NAME", help="Which config of the data set.")] = None,
     split: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which split; train where there are several.")

@@ -79,7 +79,7 @@ def _kind_of(cells: dict[str, object]) -> Struct:
 
 def _of_directory(path: Path) -> Iterator[str]:
     """Every fault of a built dataset: files that are missing or changed, rows that are not as their columns say."""
-    files = read_manifest(path)["files"]
+    files = read_manifest(path, ("files",))["files"]
     for folder in ("data", "pool"):
         for file in sorted((path / folder).glob("*")):
             if str(file.relative_to(path)) not in files:

@@ -34,6 +34,7 @@ PROBLEM_FORMATS = {
     "kodcode": "crl_data.importers.kodcode",
     "bigcodebench": "crl_data.importers.bigcodebench",
     "leetcode": "crl_data.importers.leetcode",
+    "critique-verl": "crl_data.importers.critique_verl",
 }
 SOLUTION_FORMATS = {
     "solutions": "crl_data.importers.solutions",

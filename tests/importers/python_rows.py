@@ -90,3 +90,48 @@ MBPP_PLUS: dict[str, Any] = {
     "test_list": ["assert twice(2) == 4"],
     "test": _SCRIPT + _LOOP.format("", "twice"),
 }
+LEETCODE: dict[str, Any] = {
+    "problem": "Please solve the programming task below using a self-contained code snippet in a markdown code block.\n\n"
+    "Given numbers, return their doubles.\n\u00a0\nPlease complete the following python code precisely:\n"
+    "```python\nclass Solution:\n    def doubles(self, nums: List[int], k: int) -> List[int]:\n        \n```",
+    "solutions": "class Solution:\n    def doubles(self, nums: List[int], k: int) -> List[int]:\n"
+    "        return list(accumulate([inf][:0])) + [k * n for n in nums]\n",
+    "tests": {
+        "functional": "def check(candidate):\n    assert candidate(nums = [1, 2], k = 2) == [2, 4]\n"
+        "    assert candidate(nums = [], k = 2) == []\n\n\ncheck(Solution().doubles)"
+    },
+}
+LEETCODE_NODES: dict[str, Any] = {
+    "problem": "Reverse a list.\n```python\n# Definition for singly-linked list.\n# class ListNode:\n"
+    "#     def __init__(self, val=0, next=None):\n#         self.val = val\nclass Solution:\n"
+    "    def back(self, head: Optional[ListNode], k: int) -> Optional[ListNode]:\n        \n```",
+    "solutions": "class Solution:\n    def back(self, head: Optional[ListNode], k: int) -> Optional[ListNode]:\n"
+    "        new = None\n        while head:\n            head.next, new, head = new, head, head.next\n        return new\n",
+    "tests": {
+        "functional": "def check(candidate):\n"
+        "    assert is_same_list(candidate(k = 1, head = list_node([1, 2])), list_node([2, 1]))\n"
+        "    assert is_same_list(candidate(list_node([]), k = 2), list_node([]))\n\n\ncheck(Solution().back)"
+    },
+}
+OFFICIAL_SOLVE: dict[str, Any] = {
+    "data_source": "rstar",
+    "prompt": [{"role": "user", "content": "Read two integers, print their sum."}],
+    "ability": "code",
+    "reward_model": {"style": "rule", "ground_truth": ""},
+    "extra_info": {
+        "split": "train",
+        "index": 0,
+        "correctness": None,
+        "inputs_outputs": '{"inputs": ["1 2\\n", "3 4\\n"], "outputs": ["3\\n", "7\\n"]}',
+    },
+}
+OFFICIAL_CRITIQUE: dict[str, Any] = {
+    "data_source": "rstar",
+    "prompt": [
+        {"role": "system", "content": "You judge code."},
+        {"role": "user", "content": "Print 1.\n```python\nprint(2)\n```\nIs it right? Conclude."},
+    ],
+    "ability": "code",
+    "reward_model": {"style": "rule", "ground_truth": ""},
+    "extra_info": {"split": "test", "index": 1, "correctness": False, "inputs_outputs": None},
+}
