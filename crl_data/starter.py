@@ -13,6 +13,7 @@ import re
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from crl_data.syntax import parse
@@ -75,6 +76,7 @@ def is_leetcode(tree: ast.Module) -> bool:
     return any(isinstance(one, ast.ClassDef) and one.name == LEETCODE_CLASS for one in tree.body)
 
 
+@lru_cache(maxsize=256)
 def signature(starter_code: str | None, entry_point: str | None) -> Signature | None:
     """What the starter code says of the entry point; None where it says nothing."""
     if not starter_code or not entry_point or (tree := read(starter_code)) is None:

@@ -27,7 +27,7 @@ from crl_data import responses
 from crl_data.errors import InputError, RunnerDied, TestsUnfit
 from crl_data.judging import limits
 from crl_data.judging.bench import Gathered, Worker, interface_of, run_all, run_once
-from crl_data.judging.plan import Plan, asks_for_leetcode, plan, ways
+from crl_data.judging.plan import Plan, leetcode_without, plan, ways
 from crl_data.judging.policy import JUDGE_VERSION, LimitFrom, Policy, Way
 from crl_data.judging.verdict import Decision, decide
 from crl_data.sandbox import Limits, Observation, Sandbox, open_sandbox
@@ -390,7 +390,7 @@ class Judge:
         for way in (*ways(problem),) or (None,):
             if way in (Way.TESTER, Way.HANDLES) and not shape:
                 bounds = replace(_PROBED, memory_mb=self._memory_mb(problem))
-                shape = interface_of(worker, problem.reference, bounds, asks_for_leetcode(problem))
+                shape = interface_of(worker, problem.reference, bounds, leetcode_without(problem))
             try:
                 the_plan = plan(problem, way, shape)
             except InputError:

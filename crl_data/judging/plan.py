@@ -75,9 +75,9 @@ class Plan:
     interface: str = field(default="", repr=False)
 
     @cached_property
-    def in_leetcode(self) -> bool:
-        """Whether programs have the names that LeetCode has ready."""
-        return asks_for_leetcode(self.problem)
+    def leetcode(self) -> tuple[str, ...] | None:
+        """See `leetcode_without`."""
+        return leetcode_without(self.problem)
 
     def program(self, code: str) -> Program:
         return Program(
@@ -86,7 +86,7 @@ class Plan:
             entry=self.entry,
             prelude=self.prelude,
             tests=self.told,
-            in_leetcode=self.in_leetcode,
+            leetcode=self.leetcode,
         )
 
     def grade(self, test: int, seen: Observation, checker: Checker | None = None) -> Graded:
@@ -238,6 +238,19 @@ def asks_for_leetcode(problem: Problem) -> bool:
         return False
     tree = starter.read(problem.starter_code)
     return tree is not None and (starter.is_leetcode(tree) or bool(free_names(ast.unparse(tree)) & leetcode.KNOWN))
+
+
+def leetcode_without(problem: Problem) -> tuple[str, ...] | None:
+    """The names that no program gets, where it gets LeetCode's: those that the tests take from it. None: it gets none.
+
+    Else one that lacks the function `merge` would be judged by heapq's.
+    """
+    if not asks_for_leetcode(problem):
+        return None
+    setup = problem.test_setup or ""
+    if problem.test_kind is TestKind.PYTEST:
+        return modules.read(setup).names
+    return tuple(interface.wanted(problem.entry_point, [test.input for test in problem.tests], setup))
 
 
 def _plan_function(problem: Problem) -> Plan:

@@ -103,6 +103,30 @@ def test_starter_code_of_a_program_that_reads_and_prints_asks_for_nothing() -> N
     assert not asks_for_leetcode(function_problem("f", ([1], 1), starter_code="def f(n: int): not Python"))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_under_test_never_comes_from_a_library(kind: TestKind, judge: Judge) -> None:
+    """`add` is a name of the module operator too: a program without the function fails."""
+    starter_code = "def add(nums: List[int], more: List[int]) -> List[int]:\n"
+    if kind is TestKind.FUNCTION:
+        problems = [function_problem("add", ([[1], [2]], [1, 2]), starter_code=starter_code)]
+    elif kind is TestKind.ASSERT:
+        test = "assert add([1], [2]) == [1, 2]"
+        problems = [assert_problem(entry, test, starter_code=starter_code) for entry in ("add", None)]
+        loop = f"for _ in range(2):\n    {test}"
+        problems += [assert_problem(entry, loop, starter_code=starter_code) for entry in ("add", None)]
+    else:
+        module = "from solution import add\ndef test_it():\n    assert add([1], [2]) == [1, 2]\n"
+        test_ = (Test(input="test_it"),)
+        problems = [
+            Problem(id="p", question="?", test_kind=kind, tests=test_, test_setup=module, starter_code=starter_code)
+        ]
+    for problem in problems:
+        assert asks_for_leetcode(problem)
+        found = judged(judge, problem, "class Other:\n    def add(self, a: List[int]): return inf\nOther().add(0)\n")
+        assert found.verdict is False and "add" in found.reason, found.reason
+        assert judged(judge, problem, "def add(a: List[int], b):\n    return [*chain(a, b)]\n").verdict is True
+
+
 # --- nodes ------------------------------------------------------------------------------------------------------------
 
 

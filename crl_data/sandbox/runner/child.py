@@ -85,9 +85,14 @@ class Program:
         self.baseline = State()
 
     def load(
-        self, code: types.CodeType, mode: str, entry: str | None, prelude: str = "", in_leetcode: bool = False
+        self,
+        code: types.CodeType,
+        mode: str,
+        entry: str | None,
+        prelude: str = "",
+        without: list[str] | None = None,
     ) -> None:
-        """Take a solution and the way in which its tests run it; `in_leetcode`: with the names that it has there."""
+        """Take a solution and the way in which its tests run it; with LeetCode's names, `without` some, or with none."""
         self.code = code
         self.mode = mode
         self.entry = entry
@@ -97,8 +102,8 @@ class Program:
         self.prelude_source = prelude
         names = _names(code)
         self.dies_aloud = not _DYING.isdisjoint(names)
-        if in_leetcode:
-            self.given = leetcode.given(names)
+        if without is not None:
+            self.given = leetcode.given(names.difference(without))
             self.baseline.modules |= sys.modules.keys()
 
     def expect(self, open_files: tuple[int, int]) -> None:

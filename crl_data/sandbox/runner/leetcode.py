@@ -8,7 +8,6 @@ word counts for nothing but the value that it returns.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -83,7 +82,7 @@ def given(names: Iterable[str]) -> dict[str, Any]:
             found[name] = _NODES[name]
             continue
         module, within = _TABLE[name]
-        value = importlib.import_module(module)
+        value = __import__(module)
         found[name] = getattr(value, within) if within else value
     return found
 
