@@ -316,7 +316,8 @@ def _prelude(problem: Problem) -> str:
     source = helpers_of(tests, setup, problem.entry_point, (problem.reference, problem.starter_code)) + setup
     if problem.entry_point is None or not asks_for_leetcode(problem):
         return source
-    return leetcode.source_of(free_names("\n".join([source, *tests]))) + source
+    taken = free_names("\n".join([source, *tests])) - {problem.entry_point.partition(".")[0]}
+    return leetcode.source_of(taken) + source
 
 
 def _plan_module(problem: Problem, way: Way, shape: str) -> Plan:

@@ -34,7 +34,7 @@ HEAVY_FOR_REWARDS = ["torch", "trl", "vllm", "transformers", "datasets", "openai
 OPTIONS = {
     "build": "--out --store --set --limit --dry-run",
     "judge": "--out --threshold --timeouts --early-stop --isolation --sandbox --jobs --repeat",
-    "import": "--out --limit --verify",
+    "import": "--out --limit --verify --libraries",
     "validate": "",
     "explain": "",
     "report": "",
