@@ -8,6 +8,7 @@ from typing import Any
 from crl_data.columns import Fault, describe
 from crl_data.compare import output_rule
 from crl_data.nodes import Names
+from crl_data.starter import fits, signature
 from crl_data.syntax import parse
 from crl_data.types import Problem, TestKind
 
@@ -52,6 +53,9 @@ def _stdin(problem: Problem) -> Fault | None:
 def _function(problem: Problem) -> Fault | None:
     if not is_entry_point(problem.entry_point):
         return Fault("entry_point", "the function under test, `name` or `Class.method`", describe(problem.entry_point))
+    if why := unsupported(problem):
+        return Fault("starter_code", "nodes of ListNode and TreeNode, or plain values", why)
+    shapes = signature(problem.starter_code, problem.entry_point)
     for place, test in enumerate(problem.tests):
         for name, text in (("input", test.input), ("expected", test.expected)):
             try:
@@ -60,7 +64,25 @@ def _function(problem: Problem) -> Fault | None:
                 return Fault(f"tests[{place}].{name}", "JSON", f"{describe(text)} ({error})")
             if name == "input" and not isinstance(value, list):
                 return Fault(f"tests[{place}].input", "a JSON array of arguments", describe(value))
+            if shapes is None or not shapes.has_nodes:
+                continue
+            for shape, one in (
+                zip(shapes.arguments, value, strict=False) if name == "input" else [(shapes.result, value)]
+            ):
+                if not fits(shape, one):
+                    return Fault(f"tests[{place}].{name}", f"a list where a {shape} is meant", describe(one))
     return None
+
+
+def unsupported(problem: Problem) -> str:
+    """A class of LeetCode's that a function takes or gives and that is not known here; empty where there is none.
+
+    Its values would come as plain ones, for which no right solution is written: there is no verdict on such a problem.
+    """
+    if problem.test_kind is not TestKind.FUNCTION:
+        return ""
+    told = signature(problem.starter_code, problem.entry_point)
+    return told.unknown if told else ""
 
 
 def is_entry_point(name: str | None) -> bool:

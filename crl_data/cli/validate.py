@@ -82,9 +82,9 @@ def _kind_of(cells: dict[str, object]) -> Struct:
 
 def _of_directory(path: Path) -> Iterator[str]:
     """Every fault of a built dataset: files that are missing or changed, rows that are not as their columns say."""
-    manifest = read_manifest(path)
+    manifest = read_manifest(path, ("files",))
     files = manifest["files"]
-    untested = any(source.get("labels") == GIVEN for source in manifest["recipe"].get("candidates", ()))
+    untested = any(source.get("labels") == GIVEN for source in manifest.get("recipe", {}).get("candidates", ()))
     for folder in ("data", "pool"):
         for file in sorted((path / folder).glob("*")):
             if str(file.relative_to(path)) not in files:

@@ -26,10 +26,9 @@ from crl_data.samplers import mutants, recorded
 from crl_data.samplers.batch import Batch, BatchWaits
 from crl_data.samplers.kept import Kept, Outlook
 from crl_data.samplers.model import Answer, Request
-from crl_data.types import Problem, Solution, TestKind
+from crl_data.types import Problem, Solution
 
 UNKNOWN_LICENSE = "unknown"
-JUDGED_KINDS = frozenset({TestKind.STDIN, TestKind.FUNCTION, TestKind.ASSERT})
 ITS_PROBLEM = "its problem was set aside"
 
 
@@ -143,9 +142,6 @@ class Gathering:
         license_ = problem.source.license or UNKNOWN_LICENSE
         if self.recipe.allow_licenses is not None and license_ not in self.recipe.allow_licenses:
             self.stage.add_problem(problem, f"its licence is not allowed: {license_}")
-            return
-        if problem.test_kind not in JUDGED_KINDS:
-            self.stage.add_problem(problem, f"tests of kind {problem.test_kind} cannot be judged by this version")
             return
         if not problem.tests:
             self.stage.add_problem(problem)

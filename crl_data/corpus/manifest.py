@@ -40,7 +40,7 @@ def make(
         "name": path.stem,
         "recipe": _without_paths(recipe.model_dump(mode="json")),
         "limit": limit,
-        "inputs": [_hashed(one) for one in inputs],
+        "inputs": [hashed(one) for one in inputs],
         "sources": _sources(stage),
         "prompts": {template.kind: template.label for template in templates},
         "templates": {template.kind: template.text for template in templates},
@@ -70,20 +70,23 @@ def content_of(new: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def read_manifest(directory: Path) -> dict[str, Any]:
-    """The manifest of a built dataset. Raises `InputError` where there is none, or something else by that name."""
+def read_manifest(directory: Path, parts: Sequence[str] = ("recipe", "judge", "counts", "files")) -> dict[str, Any]:
+    """The manifest of a built dataset. Raises `InputError` where there is none, or something else by that name.
+
+    parts: what has to be in it; that of an imported dataset (`imported`) has neither a recipe nor a judge.
+    """
     path = directory / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputError(f"{directory}: expected a built dataset, got no manifest.json that can be read") from None
-    for name in ("recipe", "judge", "counts", "files"):
+    for name in parts:
         if not isinstance(manifest, dict) or not isinstance(manifest.get(name), dict):
             raise InputError(f"{path}: {name}: expected the manifest of a built dataset, with an object here, got none")
     return dict(manifest)
 
 
-def _hashed(told: dict[str, Any]) -> dict[str, Any]:
+def hashed(told: dict[str, Any]) -> dict[str, Any]:
     """What `Tables.described` tells of an input, a file with its content instead of its place."""
     if "file" not in told:
         return told

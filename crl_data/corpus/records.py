@@ -153,7 +153,10 @@ def fault_of_record(cells: dict[str, Any]) -> Fault | None:
     kind, verdict, rate = cells["kind"], cells.get("verdict"), cells.get("pass_rate")
     if kind not in (SOLVE, CRITIQUE):
         return Fault("kind", f"{SOLVE} or {CRITIQUE}", describe(kind))
+    given = cells["label_source"] == GIVEN
     for name in ("verdict", "solution", "solution_id"):
+        if given and kind == CRITIQUE and name != "verdict":
+            continue  # it may stand in the prompt alone
         if (cells.get(name) is None) is (kind == CRITIQUE):
             wanted = "a value, on a critique record" if kind == CRITIQUE else "null, on a solve record"
             return Fault(name, wanted, describe(cells.get(name)))
@@ -168,8 +171,9 @@ def fault_of_record(cells: dict[str, Any]) -> Fault | None:
             return Fault(
                 "verdict", f"{passes}, as the pass rate {rate:g} says at the threshold {threshold:g}", str(verdict)
             )
-    problem = make_problem(cells | {"id": cells["problem_id"]})
-    return fault_of(problem, cells["test_kind"], untested=cells["label_source"] == GIVEN)
+    if given and not cells["tests"]:
+        return None  # nothing was executed, and nothing can be
+    return fault_of(make_problem(cells | {"id": cells["problem_id"]}), cells["test_kind"])
 
 
 def as_problem(record: Record) -> Problem:

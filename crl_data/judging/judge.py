@@ -27,7 +27,7 @@ from crl_data.errors import InputError, RunnerDied, TestsUnfit
 from crl_data.judging import limits
 from crl_data.judging.bench import Gathered, Worker, interface_of, run_all, run_once
 from crl_data.judging.memory import EVERY_TEST, TEST_BYTES, WORDS, Evidence, Memory, Suite
-from crl_data.judging.plan import Plan, plan, ways
+from crl_data.judging.plan import Plan, leetcode_without, plan, ways
 from crl_data.judging.policy import JUDGE_VERSION, LimitFrom, Policy, Way
 from crl_data.judging.verdict import Decision, decide
 from crl_data.sandbox import Limits, Observation, Sandbox, open_sandbox
@@ -372,7 +372,8 @@ class Judge:
         first_fault, shape = "", ""
         for way in (*ways(problem),) or (None,):
             if way in (Way.TESTER, Way.HANDLES) and not shape:
-                shape = interface_of(worker, problem.reference, replace(_PROBED, memory_mb=self._memory_mb(problem)))
+                bounds = replace(_PROBED, memory_mb=self._memory_mb(problem))
+                shape = interface_of(worker, problem.reference, bounds, leetcode_without(problem))
             try:
                 the_plan = plan(problem, way, shape)
             except InputError:

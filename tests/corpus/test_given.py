@@ -77,7 +77,7 @@ def test_the_counts_the_card_and_the_readers_know_them(built: Path) -> None:
     explained = subprocess.run(
         [sys.executable, "-m", "crl_data", "explain", str(built), record.id], capture_output=True, text=True
     )
-    assert explained.returncode == 2 and "was given and not found by running it" in explained.stderr
+    assert explained.returncode == 2 and "got a record with a given verdict alone" in explained.stderr
     assert "Traceback" not in explained.stderr
 
 
