@@ -112,7 +112,14 @@ SOLUTION = _struct(
     {"problem_id": _STRING, "id": _STRING},
     {"code": _STRING, "response": _STRING, "sampler": SAMPLER, "finish_reason": _STRING, "tokens": _INT},
 )
-CANDIDATE = Struct((*SOLUTION.columns, Column("extraction", _STRING), Column("dropped", _STRING)))
+CANDIDATE = Struct(
+    (
+        *SOLUTION.columns,
+        Column("reasoning_tokens", _INT),
+        Column("extraction", _STRING),
+        Column("dropped", _STRING),
+    )
+)
 JUDGEMENT = _struct(
     {
         "problem_id": _STRING,

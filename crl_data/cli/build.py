@@ -71,7 +71,17 @@ def _forecast(found: Forecast) -> dict[str, Any]:
         "jobs": found.jobs,
         "judge_seconds": round(found.judge_seconds, 1),
         "requests": found.requests,
+        "sampling": found.sampling,
     }
+
+
+def _asking(name: str, told: dict[str, Any]) -> str:
+    most = "any number" if told["output_tokens"] is None else f"at most {told['output_tokens']:,}"
+    usd = "" if told["usd"] is None else f", at most {told['usd']:,.2f} USD"
+    return (
+        f"            {told['requests']:>9,} of {name} for {told['answers']:,} answers, beside {told['kept_answers']:,} that are "
+        f"kept: about {told['prompt_tokens']:,} tokens of prompts, {most} of answers{usd}"
+    )
 
 
 def _forecast_text(found: Forecast) -> str:
@@ -84,6 +94,7 @@ def _forecast_text(found: Forecast) -> str:
         f"candidates  {counts['candidates'].get('read', 0):>9,} read, {counts['candidates'].get('kept', 0):,} to be judged",
         *_reasons(counts["candidates"]["dropped"]),
         f"requests    {found.requests:>9,}",
+        *[_asking(name, told) for name, told in found.sampling.items()],
         f"judging     {found.judge_seconds:>9,.0f} s with {found.jobs} jobs, and the solutions' own running time: "
         f"{found.solutions:,} solutions at {1000 * found.seconds_per_solution:.1f} ms, "
         f"{found.tests:,} tests at {1000 * found.seconds_per_test:.2f} ms, measured now",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from crl_data.columns import CANDIDATE, JUDGEMENT, PROBLEM, Column, Scalar, Stru
 from crl_data.corpus import card, manifest
 from crl_data.corpus.assemble import Assembly
 from crl_data.corpus.forecast import Forecast, forecast
-from crl_data.corpus.gather import Gathering
+from crl_data.corpus.gather import Asking, Gathering
 from crl_data.corpus.label import check_references, judge_candidates
 from crl_data.corpus.outputs import Directory
 from crl_data.corpus.recipe import Recipe, load_recipe
@@ -122,7 +123,7 @@ class _Run:
     def build(self, directory: Directory, store_path: Path) -> Built:
         sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
-            self.gather(stage, store, sandbox)
+            self.gather(stage, store, sandbox, dry=False)
             with Judge(
                 jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store
             ) as judge:
@@ -133,13 +134,13 @@ class _Run:
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
         sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(folder / "stage.sqlite") as stage:
-            self.gather(stage, store, sandbox)
+            gathering = self.gather(stage, store, sandbox, dry=True)
             with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy()) as judge:
-                return forecast(stage, judge, self.tally)
+                return forecast(stage, judge, self.tally, gathering.to_come, gathering.sampling())
 
     # --- stages -------------------------------------------------------------------------------------------------------
 
-    def gather(self, stage: Stage, store: Store, sandbox: Sandbox) -> None:
+    def gather(self, stage: Stage, store: Store, sandbox: Sandbox, dry: bool) -> Gathering:
         with contextlib.ExitStack() as opened:
             known: list[Reference] = []
 
@@ -148,12 +149,16 @@ class _Run:
                     known.append(opened.enter_context(Reference(sandbox, store.outputs)))
                 return known[0]
 
-            gathering = Gathering(self.recipe, self.path.parent, stage, self.tally, references, self.count, self.limit)
+            asking = Asking(kept=store, tell=self.tell, dry=dry)
+            gathering = Gathering(
+                self.recipe, self.path.parent, stage, self.tally, references, self.count, self.limit, asking
+            )
             with self.progress("problems") as seen:
                 gathering.problems(seen)
             with self.progress("candidates") as seen:
                 gathering.candidates(seen)
             self.inputs = gathering.inputs
+            return gathering
 
     def label(self, stage: Stage, judge: Judge) -> None:
         watch = Watch(judge)
@@ -209,6 +214,11 @@ class _Run:
         self.tally.problems["kept"] = stage.count("problems", "set_aside is null")
         self.tally.candidates["kept"] = stage.count_candidates()
         self.tally.candidates_dropped.update(stage.counts("candidates", "dropped"))
+
+    def tell(self, text: str) -> None:
+        """Say on standard error what a person should know before money is spent, whether or not progress is shown."""
+        if not self.quiet:
+            tqdm.write(text, file=sys.stderr)
 
     @contextlib.contextmanager
     def progress(self, what: str, total: int | None = None) -> Iterator[Callable[[], object]]:

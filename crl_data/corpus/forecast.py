@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,14 +32,21 @@ class Forecast:
     seconds_per_test: float
     jobs: int
     requests: int
+    sampling: dict[str, dict[str, Any]]
 
     @property
     def judge_seconds(self) -> float:
         return (self.solutions * self.seconds_per_solution + self.tests * self.seconds_per_test) / self.jobs
 
 
-def forecast(stage: Stage, judge: Judge, tally: Tally) -> Forecast:
-    """The forecast for what is on the stage; references are judged too, and count as solutions."""
+def forecast(
+    stage: Stage, judge: Judge, tally: Tally, to_come: Mapping[str, int], sampling: dict[str, dict[str, Any]]
+) -> Forecast:
+    """The forecast for what is on the stage; references are judged too, and count as solutions.
+
+    to_come: by problem, the answers that models are still to be asked for, each of which is a solution at most.
+    sampling: by sampler, what asking for them takes.
+    """
     tests = solutions = references = 0
     sizes: dict[str, int] = {}
     for problem, _ in stage.problems():
@@ -49,10 +57,13 @@ def forecast(stage: Stage, judge: Judge, tally: Tally) -> Forecast:
     for _, candidate, _ in stage.candidates():
         solutions += 1
         tests += sizes[candidate.problem_id]
+    for name, answers in to_come.items():
+        solutions += answers
+        tests += answers * sizes[name]
     for name, reason in stage.set_aside_problems():
         tally.set_problem_aside(name, reason)
     tally.problems["kept"] = len(sizes)
-    tally.candidates["kept"] = solutions
+    tally.candidates["kept"] = solutions - sum(to_come.values())
     tally.candidates_dropped.update(stage.counts("candidates", "dropped"))
     few, many = (_measure(judge, n) for n in (_FEW, _MANY))
     per_test = max(0.0, (many - few) / (_MANY - _FEW))
@@ -63,7 +74,8 @@ def forecast(stage: Stage, judge: Judge, tally: Tally) -> Forecast:
         seconds_per_solution=max(0.0, few - _FEW * per_test),
         seconds_per_test=per_test,
         jobs=judge.jobs,
-        requests=0,
+        requests=sum(one["requests"] for one in sampling.values()),
+        sampling=sampling,
     )
 
 

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from crl_data.corpus.recipe import Mutants, ProblemSource, Recipe, Recorded
+from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recorded
+from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, labels_of, requests_of
 from crl_data.corpus.select import CountTokens, draw, select_tests
 from crl_data.corpus.stage import Duplicate, Stage
 from crl_data.corpus.tally import Tally
 from crl_data.errors import RowError
 from crl_data.importers import References, SetAside, Tools, read_problems
 from crl_data.importers.tables import Tables
+from crl_data.prompts import load_template
 from crl_data.responses import Extraction, code_of
 from crl_data.samplers import mutants, recorded
+from crl_data.samplers.batch import Batch, BatchWaits
+from crl_data.samplers.kept import Kept, Outlook
+from crl_data.samplers.model import Answer, Request
 from crl_data.types import Problem, Solution, TestKind
 
 UNKNOWN_LICENSE = "unknown"
 JUDGED_KINDS = frozenset({TestKind.STDIN, TestKind.FUNCTION, TestKind.ASSERT})
 ITS_PROBLEM = "its problem was set aside"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """How models are asked while candidates are gathered.
+
+    kept: where requests and responses are. tell: called with what a person should know before money is spent.
+    dry: nothing is asked; `Gathering.outlooks` and `Gathering.to_come` say what would be.
+    """
+
+    kept: Kept
+    tell: Callable[[str], object]
+    dry: bool = False
 
 
 class Gathering:
@@ -35,6 +54,7 @@ class Gathering:
         references: Callable[[], References],
         count: CountTokens,
         limit: int | None,
+        asking: Asking,
     ) -> None:
         self.recipe = recipe
         self.base = base
@@ -42,9 +62,18 @@ class Gathering:
         self.tally = tally
         self.count = count
         self.limit = limit
+        self.asking = asking
+        self.outlooks: dict[str, Outlook] = {}
+        self.to_come: Counter[str] = Counter()  # by problem, the answers that a dry run does not ask for
         self.tools = Tools(references, self._bad_row, recipe.max_field_mb)
         self.inputs: list[dict[str, Any]] = []
         self._shares = _intervals(recipe)
+        named = {number: source for number, source in enumerate(recipe.candidates) if isinstance(source, OpenAI)}
+        self._labels = dict(zip(named, labels_of(source.model for source in named.values()), strict=True))
+        self._prompts = {
+            number: load_template("solve", source.prompt or recipe.prompts.solve, base)
+            for number, source in named.items()
+        }
         self.partial = limit is not None or any(source.limit for source in recipe.problems)
 
     def _bad_row(self, error: RowError) -> None:
@@ -114,7 +143,7 @@ class Gathering:
 
     def candidates(self, seen: Callable[[], object]) -> None:
         """Read or make all candidates, take the code out of them, and put them on the stage."""
-        for solution, rule in self._all_candidates():
+        for solution, rule, why_not in self._all_candidates():
             seen()
             known, why_aside = self.stage.status(solution.problem_id)
             if not known:
@@ -130,10 +159,13 @@ class Gathering:
                 continue
             self.tally.candidates["read"] += 1
             code, why_none = code_of(solution, rule)
-            dropped = why_none or (ITS_PROBLEM if why_aside else None)
-            taken = replace(
-                solution, code=code, extra={**solution.extra, "extraction": rule if solution.code is None else None}
-            )
+            dropped = why_not or why_none or (ITS_PROBLEM if why_aside else None)
+            thought = solution.extra.get("reasoning_tokens")
+            own = {
+                "reasoning_tokens": thought if type(thought) is int else None,
+                "extraction": rule if solution.code is None else None,
+            }
+            taken = replace(solution, code=code, extra={**solution.extra, **own})
             try:
                 self.stage.add_candidate(taken, dropped or None)
             except Duplicate:
@@ -147,18 +179,81 @@ class Gathering:
                     )
                 )
 
-    def _all_candidates(self) -> Iterator[tuple[Solution, Extraction]]:
+    def _all_candidates(self) -> Iterator[tuple[Solution, Extraction, str | None]]:
+        """Candidates, the rule for their code, and why one is dropped already. Batches that wait end it, after all else."""
+        waits: list[str] = []
         for number, source in enumerate(self.recipe.candidates):
             if isinstance(source, Recorded):
                 tables = self._open(source.format, source)
                 for solution in recorded.sample(source.format, tables, self.tools, self.stage.by_entry_point):
                     if self._answers(number, solution.problem_id):
-                        yield solution, source.extract
+                        yield solution, source.extract, None
             elif isinstance(source, Mutants):
                 self.tools.place = "mutants"
                 for problem in self._problems_of(number):
                     for solution in mutants.sample(problem, source.per_problem, self.recipe.seed):
-                        yield solution, Extraction.LAST_BLOCK
+                        yield solution, Extraction.LAST_BLOCK, None
+            else:
+                self.tools.place = self._labels[number]
+                try:
+                    for solution, dropped in self._sampled(number, source):
+                        yield solution, source.extract, dropped
+                except BatchWaits as error:
+                    waits.append(str(error))
+        if waits:
+            raise BatchWaits("; ".join(waits))
+
+    def _sampled(self, number: int, source: OpenAI) -> Iterator[tuple[Solution, str | None]]:
+        """The answers of a model as candidates, and what they cost in the tally."""
+        label = self._labels[number]
+        sampler = source.chat.sampler("openai")
+        spent: Counter[str] = Counter()
+        told: Counter[str] = Counter()
+        for request, answers in self._asked(number, source, spent):
+            for solution, dropped in candidates_of(source, label, sampler, request, answers):
+                told["answers"] += 1
+                told[f"finish_reason {solution.finish_reason}"] += 1
+                yield solution, dropped
+        self.tally.sampling[label] = {"sampler": "openai", **dict(sorted(told.items())), **dict(sorted(spent.items()))}
+        if source.price is not None:
+            usd = spent["prompt_tokens"] * source.price.input + spent["output_tokens"] * source.price.output
+            self.tally.sampling[label]["usd"] = round(usd / 1e6, 6)
+
+    def _asked(self, number: int, source: OpenAI, spent: Counter[str]) -> Iterator[tuple[Request, tuple[Answer, ...]]]:
+        def requests() -> Iterator[Request]:
+            return requests_of(self._problems_of(number), self._prompts[number], source.n)
+
+        if not self.asking.dry:
+            yield from answers_of(source, requests, self.asking.kept, self.count, self.base, spent, self.asking.tell)
+            return
+        asked = asked_as(source, self.asking.kept, self.count)
+        if source.batch is not None:
+            Batch(asked, self.base / source.batch).read(self.asking.tell)
+        self.outlooks[self._labels[number]] = asked.look(requests())
+        for request in requests():
+            answers = asked.answers(request)
+            if answers is None:
+                self.to_come[request.id] += source.n
+            else:
+                spent.update(asked.used(request))
+                yield request, answers
+
+    def sampling(self) -> dict[str, dict[str, Any]]:
+        """By sampler, what a dry run found that it would ask for, at most."""
+        found = {}
+        for number, label in self._labels.items():
+            look, source = self.outlooks[label], self.recipe.candidates[number]
+            assert isinstance(source, OpenAI)
+            price = asked_as(source, self.asking.kept, self.count).price
+            found[label] = {
+                "kept_answers": look.kept_answers,
+                "answers": look.answers,
+                "requests": look.most.requests,
+                "prompt_tokens": look.most.prompt_tokens,
+                "output_tokens": look.most.output_tokens if look.bounded else None,
+                "usd": round(price.usd(look.most), 6) if price is not None and look.bounded else None,
+            }
+        return found
 
     def _problems_of(self, number: int) -> Iterator[Problem]:
         """The kept problems that a sampler, by its place in the recipe, answers."""

@@ -9,7 +9,8 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -20,6 +21,7 @@ from crl_data.importers.tables import Tables, Which, open_tables
 from crl_data.judging.policy import Isolation, Policy, Timeouts
 from crl_data.responses import Extraction
 from crl_data.rows import MAX_FIELD_MB
+from crl_data.samplers.chat import OWN_KEYS, Chat
 from crl_data.sandbox import Sandbox, open_sandbox
 
 
@@ -100,7 +102,117 @@ class Mutants(_Part):
     share: Share = None
 
 
-CandidateSource = Annotated[Recorded | Mutants, Field(discriminator="sampler")]
+class PriceOf(_Part):
+    """US dollars for a million tokens."""
+
+    input: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    output: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class BudgetFor(_Part):
+    """What the answers may cost in all, over all runs; None: any amount."""
+
+    requests: Annotated[int, Field(ge=0)] | None = None
+    tokens: Annotated[int, Field(ge=0)] | None = None
+    usd: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+
+class AskedModel(_Part):
+    """How a model behind an OpenAI-compatible server is asked, whatever its answers are for (`samplers.openai`)."""
+
+    model: Annotated[str, Field(min_length=1)]
+    base_url: str = "https://api.openai.com/v1"
+    api_key_env: str | None = None
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: int | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = 8192
+    seed: int | None = None
+    extra_body: dict[str, Any] = {}
+    per_request: Annotated[int, Field(ge=1)] | None = None
+    concurrency: Annotated[int, Field(ge=1, le=4096)] = 16
+    timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
+    retries: Annotated[int, Field(ge=0)] = 6
+    retry_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 600.0
+    price: PriceOf | None = None
+    budget: BudgetFor = BudgetFor()
+    batch: Annotated[str, Field(min_length=1)] | None = None
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_credentials(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            right = False
+        if not right or parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+            raise ValueError(
+                "http(s)://host[:port]/path without a user, a password or a query (a key is named by api_key_env)"
+            )
+        return value
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _names_a_variable(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", value):
+            raise ValueError("the name of a variable of the environment, and not the key itself")
+        return value
+
+    @field_validator("extra_body")
+    @classmethod
+    def _of_its_own(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if name in OWN_KEYS:
+                raise ValueError(f"no {name!r} here: it is a key of the sampler, or cannot be set")
+            if _is_secret(name):
+                raise ValueError(f"no {name!r} here: a key is named by api_key_env, and is in the environment")
+        if not isinstance(value.get("max_completion_tokens", 1), int):
+            raise ValueError("max_completion_tokens as a whole number")
+        return value
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        both = self.max_tokens is not None and "max_completion_tokens" in self.extra_body
+        if both and "max_tokens" in self.model_fields_set:
+            raise ValueError("max_tokens, or max_completion_tokens in extra_body, and not both")
+        if self.budget.usd is not None and self.price is None:
+            raise ValueError("a price beside budget.usd: {input: ..., output: ...}, in US dollars for a million tokens")
+        if (self.budget.usd, self.budget.tokens) != (None, None) and self.chat.output_tokens is None:
+            raise ValueError("max_tokens beside a budget of tokens or US dollars, so that a request has a bound")
+        return self
+
+    @property
+    def chat(self) -> Chat:
+        """What is asked. `max_completion_tokens`, as newer models of OpenAI's name it, takes the place of `max_tokens`."""
+        renamed = "max_completion_tokens" in self.extra_body
+        return Chat(
+            model=self.model,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            top_k=self.top_k,
+            max_tokens=None if renamed else self.max_tokens,
+            seed=self.seed,
+            extra=self.extra_body,
+            per_request=self.per_request,
+        )
+
+
+class OpenAI(AskedModel):
+    """Answers of a model to the solve prompt."""
+
+    sampler: Literal["openai"]
+    n: Annotated[int, Field(ge=1)] = 4
+    prompt: str | None = None
+    extract: Extraction = Extraction.LAST_BLOCK
+    cut: Literal["drop", "judge"] = "drop"
+    share: Share = None
+
+
+CandidateSource = Annotated[Recorded | Mutants | OpenAI, Field(discriminator="sampler")]
+
+
+_SAMPLERS = frozenset({"recorded", "mutants", "openai"})
 
 
 class Select(_Part):
@@ -266,7 +378,7 @@ def _message(error: ValidationError) -> str:
     place = [
         part
         for number, part in enumerate(first["loc"])
-        if not (number == 2 and first["loc"][0] == "candidates")  # pydantic names the sampler there
+        if not (number and isinstance(first["loc"][number - 1], int) and part in _SAMPLERS)  # pydantic names it there
     ]
     key = ".".join(str(part) for part in place)
     if first["type"] == "extra_forbidden":
@@ -280,25 +392,52 @@ def _message(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{key}: expected a value, got nothing"
     wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    came = first.get("input")
-    return f"{key}: expected {wanted}, got {came!r}"[:400]
+    came = "something else" if place and place[-1] in _MAY_HOLD_KEYS else repr(_without_secrets(first.get("input")))
+    return f"{key}: expected {wanted}, got {came}"[:400]
+
+
+_MAY_HOLD_KEYS = frozenset({"base_url", "api_key_env", "extra_body"})
+_SECRET = re.compile(
+    r"(api|access|secret|private)[-_]?key|key$|secret|password|authorization|headers?$|bearer", re.IGNORECASE
+)
+
+
+def _is_secret(name: Any) -> bool:
+    """Whether something of this name is likely to be a key, or to hold one."""
+    return isinstance(name, str) and _SECRET.search(name) is not None
+
+
+def _without_secrets(value: Any) -> Any:
+    """A value of a recipe as it may stand in a message."""
+    if isinstance(value, dict):
+        hidden = {name for name in value if _is_secret(name) or name in _MAY_HOLD_KEYS}
+        return {name: "..." if name in hidden else _without_secrets(inner) for name, inner in value.items()}
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _known_keys(place: tuple[int | str, ...]) -> list[str]:
     """The keys that are known at a place of the recipe."""
-    model: Any = Recipe
+    models: list[type[BaseModel]] = [Recipe]
     for part in place:
-        if isinstance(part, int):
-            continue
-        if model is Recipe and part in ("recorded", "mutants"):
-            model = {"recorded": Recorded, "mutants": Mutants}[part]
-        elif model in (Recorded, Mutants):
-            continue
-        else:
-            kind = model.model_fields[part].annotation
-            parts = [one for one in (kind, *get_args(kind)) if isinstance(one, type) and issubclass(one, BaseModel)]
-            model = parts[0] if parts else model
-    return list(model.model_fields)
+        named = [one for one in models if _tag(one) == part]
+        if named:
+            models = named
+        elif not isinstance(part, int):
+            inner = [field.annotation for model in models if (field := model.model_fields.get(part)) is not None]
+            models = [one for kind in inner for one in _models_in(kind)] or models
+    return list(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _tag(model: type[BaseModel]) -> str | None:
+    """The sampler that a model describes, which pydantic names in the place of a fault."""
+    field = model.model_fields.get("sampler")
+    return get_args(field.annotation)[0] if field is not None else None
+
+
+def _models_in(kind: Any) -> list[type[BaseModel]]:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    return [one for part in get_args(kind) for one in _models_in(part)]
 
 
 def _line_of(text: str, error: ValidationError) -> str:

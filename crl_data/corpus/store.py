@@ -1,7 +1,7 @@
-"""The store: what was found out by running code, under a hash of exactly what it depends on, in one SQLite file.
+"""The store: what was found out by running code, or paid for, under a hash of exactly what it depends on, in one SQLite file.
 
-Every finding is written as soon as it is known, so that a build that is killed loses at most what was in flight. The
-store knows nothing of recipes, thresholds or datasets; several builds may share one (`--store`).
+Every finding, and every response of a model, is written as soon as it is known, so that a build that is killed loses at most
+what was in flight. The store knows nothing of recipes, thresholds or datasets; several builds may share one (`--store`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ create table if not exists calibrations (
     key text primary key, reference_cpu_s real, fault text, way text, interface text) without rowid;
 create table if not exists evidence (key text primary key, outcomes text, first text, seconds real) without rowid;
 create table if not exists outputs (key text primary key, results text) without rowid;
+create table if not exists questions (key text primary key, question text) without rowid;
+create table if not exists responses (key text, first integer, response text, primary key (key, first));
 """
 _LETTERS = {
     Outcome.PASSED: "P",
@@ -37,6 +39,11 @@ _LETTERS = {
     Outcome.JUDGE_ERROR: "J",
 }
 _OUTCOMES = {letter: outcome for outcome, letter in _LETTERS.items()}
+
+
+def _written(text: str) -> str:
+    """A text as UTF-8 can hold it: a program, or a model, can say what it cannot."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 class Store:
@@ -80,8 +87,7 @@ class Store:
     def keep_evidence(self, key: str, evidence: Evidence) -> Evidence:
         letters = "".join(_LETTERS[outcome] for outcome in evidence.outcomes)
         self.kept += 1
-        first = evidence.first.encode("utf-8", "backslashreplace").decode()  # a program can say what no text may hold
-        values = (key, letters, first, evidence.seconds)
+        values = (key, letters, _written(evidence.first), evidence.seconds)
         self._keep("insert or ignore into evidence values (?, ?, ?, ?)", values)
         return self._evidence(key) or evidence
 
@@ -98,6 +104,23 @@ class Store:
             return results
         known: list[Any] = json.loads(row[0])
         return known
+
+    def responses(self, key: str) -> list[tuple[int, str]]:
+        """The responses to a question; see `crl_data.samplers.kept.Kept`."""
+        with self._lock:
+            try:
+                query = "select first, response from responses where key = ? order by first"
+                return self._db.execute(query, (key,)).fetchall()
+            except sqlite3.Error as error:
+                raise WorkError(f"{self.path}: the store cannot be read: {error}") from None
+
+    def keep_question(self, key: str, question: str) -> None:
+        """Keep what was asked, as it was sent but for the number of answers."""
+        self._keep("insert or ignore into questions values (?, ?)", (key, _written(question)))
+
+    def keep_response(self, key: str, first: int, response: str) -> None:
+        """Keep a response. One of the same number that is there stays as it is."""
+        self._keep("insert or ignore into responses values (?, ?, ?)", (key, first, _written(response)))
 
     def _one(self, query: str, key: str) -> Any:
         with self._lock:

@@ -21,6 +21,7 @@ class Tally:
     pool: Counter[str] = field(default_factory=Counter)
     records: dict[str, Counter[str]] = field(default_factory=dict)
     problems_set_aside: Counter[str] = field(default_factory=Counter)
+    sampling: dict[str, dict[str, Any]] = field(default_factory=dict)
     candidates_dropped: Counter[str] = field(default_factory=Counter)
     set_aside: list[dict[str, str]] = field(default_factory=list)
     bad_rows: list[str] = field(default_factory=list)
@@ -43,6 +44,7 @@ class Tally:
             "problems": dict(self.problems) | {"set_aside": dict(sorted(self.problems_set_aside.items()))},
             "tests": dict(self.tests),
             "candidates": dict(self.candidates) | {"dropped": dict(sorted(self.candidates_dropped.items()))},
+            "sampling": self.sampling,
             "judgements": dict(self.judgements) | {"outcomes": dict(sorted(self.outcomes.items()))},
             "pool": dict(self.pool),
             "mix": self.mix,
