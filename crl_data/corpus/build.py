@@ -17,14 +17,17 @@ from typing import Any
 
 from tqdm import tqdm
 
-from crl_data.columns import CANDIDATE, JUDGEMENT, PROBLEM, Column, Scalar, Struct
+from crl_data.columns import CANDIDATE, DIFFICULTY, JUDGEMENT, PROBLEM, Column, Scalar, Struct
 from crl_data.corpus import card, manifest
 from crl_data.corpus.assemble import Assembly
+from crl_data.corpus.critiques import Critiquing
+from crl_data.corpus.difficulty import Measure
 from crl_data.corpus.forecast import Forecast, forecast
 from crl_data.corpus.gather import Asking, Gathering
 from crl_data.corpus.label import check_references, judge_candidates
 from crl_data.corpus.outputs import Directory
 from crl_data.corpus.recipe import Recipe, load_recipe
+from crl_data.corpus.sampling import Asker
 from crl_data.corpus.select import token_counter
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.store import Store
@@ -35,7 +38,7 @@ from crl_data.judging.canaries import Watch
 from crl_data.judging.reference import Reference
 from crl_data.prompts import load_template
 from crl_data.report import write_report
-from crl_data.rows import cells_of, write_parquet
+from crl_data.rows import RowWriter, cells_of, write_parquet
 from crl_data.sandbox import Sandbox
 
 _PROBLEMS = Struct((*PROBLEM.columns, Column("set_aside", Scalar(str))))
@@ -119,16 +122,19 @@ class _Run:
         self.count, self.tokenizer = token_counter(recipe.select.tokenizer, path.parent)
         self.solve = load_template("solve", recipe.prompts.solve, path.parent)
         self.critique = load_template("critique", recipe.prompts.critique, path.parent)
+        self.stages: dict[str, Any] = {"difficulty": None, "critiques": None}
 
     def build(self, directory: Directory, store_path: Path) -> Built:
         sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
-            self.gather(stage, store, sandbox, dry=False)
+            measure, critiquing = self.measure(stage), self.critiquing(stage, directory)
+            gathering = self.gather(stage, store, sandbox, dry=False)
+            asker = Asker(store, self.count, self.path.parent, self.tell, gathering.tools, self.inputs)
             with Judge(
                 jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store
             ) as judge:
-                self.label(stage, judge)
-                manifest = self.assemble(stage, judge, directory)
+                self.label(stage, judge, measure, asker)
+                manifest = self.assemble(stage, judge, directory, measure, critiquing, asker)
             return Built(directory=directory.path, manifest=manifest, judged=store.kept, remembered=store.hits)
 
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
@@ -160,21 +166,53 @@ class _Run:
             self.inputs = gathering.inputs
             return gathering
 
-    def label(self, stage: Stage, judge: Judge) -> None:
+    def measure(self, stage: Stage) -> Measure | None:
+        settings = self.recipe.difficulty
+        if settings is None:
+            return None
+        template = load_template("solve", settings.prompt or self.recipe.prompts.solve, self.path.parent)
+        return Measure(settings, stage, template)
+
+    def critiquing(self, stage: Stage, directory: Directory) -> Critiquing | None:
+        settings = self.recipe.critiques
+        if settings is None:
+            return None
+        named = settings.prompt and load_template("critique", settings.prompt, self.path.parent)
+        refine = load_template("refine", settings.refine_prompt, self.path.parent)
+        return Critiquing(settings, directory.new, stage, named or None, refine)
+
+    def label(self, stage: Stage, judge: Judge, measure: Measure | None, asker: Asker) -> None:
         watch = Watch(judge)
         watch.look()
         with self.progress("references", stage.count("problems", "set_aside is null")) as seen:
             check_references(stage, judge, watch, seen)
+        if measure is not None and measure.settings.candidates:
+            with self.progress("difficulty: answers") as seen:
+                measure.add_candidates(asker, self.tally, seen)
         with self.progress("judging", stage.count_candidates()) as seen:
             judge_candidates(stage, judge, watch, self.tally, seen)
 
-    def assemble(self, stage: Stage, judge: Judge, directory: Directory) -> dict[str, Any]:
+    def assemble(
+        self,
+        stage: Stage,
+        judge: Judge,
+        directory: Directory,
+        measure: Measure | None,
+        critiquing: Critiquing | None,
+        asker: Asker,
+    ) -> dict[str, Any]:
         self.finish_counts(stage)
         if not self.tally.problems["kept"]:
             reasons = ", ".join(f"{n} x {reason}" for reason, n in self.tally.problems_set_aside.items())
             raise InputError(f"{self.path}: {_NO_RECORDS} ({reasons or 'none was read'})")
-        assembly = Assembly(self.recipe, stage, judge, self.tally, self.solve, self.critique)
         new = directory.new
+        if measure is not None:
+            with (
+                self.progress("difficulty", self.tally.problems["kept"]) as seen,
+                RowWriter(new / "difficulty.parquet", DIFFICULTY) as writer,
+            ):
+                self.stages["difficulty"] = measure.run(judge, asker, writer.write, seen)
+        assembly = Assembly(self.recipe, stage, judge, self.tally, self.solve, self.critique)
         write_parquet(
             new / "problems.parquet",
             _PROBLEMS,
@@ -190,6 +228,9 @@ class _Run:
         mixed = assembly.mixed()
         assembly.write_data(directory, mixed)
         self.tally.mix = {"critiques wanted": mixed.wanted, "shortfall": mixed.shortfall}
+        if critiquing is not None:
+            with self.progress("critiques") as seen:
+                self.stages["critiques"] = critiquing.write(judge, asker, new / "critiques.parquet", seen)
         made = manifest.make(
             self.recipe,
             self.path,
@@ -200,6 +241,7 @@ class _Run:
             (self.solve, self.critique),
             stage,
             self.inputs,
+            self.stages,
             new,
         )
         directory.write_text("README.md", card.render(made))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recorded
-from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, labels_of, requests_of
+from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recorded, Vllm
+from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, chat_of, labels_of, requests_of
 from crl_data.corpus.select import CountTokens, draw, select_tests
 from crl_data.corpus.stage import Duplicate, Stage
 from crl_data.corpus.tally import Tally
@@ -68,7 +68,7 @@ class Gathering:
         self.tools = Tools(references, self._bad_row, recipe.max_field_mb)
         self.inputs: list[dict[str, Any]] = []
         self._shares = _intervals(recipe)
-        named = {number: source for number, source in enumerate(recipe.candidates) if isinstance(source, OpenAI)}
+        named = {number: source for number, source in enumerate(recipe.candidates) if isinstance(source, OpenAI | Vllm)}
         self._labels = dict(zip(named, labels_of(source.model for source in named.values()), strict=True))
         self._prompts = {
             number: load_template("solve", source.prompt or recipe.prompts.solve, base)
@@ -203,10 +203,10 @@ class Gathering:
         if waits:
             raise BatchWaits("; ".join(waits))
 
-    def _sampled(self, number: int, source: OpenAI) -> Iterator[tuple[Solution, str | None]]:
+    def _sampled(self, number: int, source: OpenAI | Vllm) -> Iterator[tuple[Solution, str | None]]:
         """The answers of a model as candidates, and what they cost in the tally."""
         label = self._labels[number]
-        sampler = source.chat.sampler("openai")
+        sampler = chat_of(source, self.base).sampler(source.sampler)
         spent: Counter[str] = Counter()
         told: Counter[str] = Counter()
         for request, answers in self._asked(number, source, spent):
@@ -214,19 +214,25 @@ class Gathering:
                 told["answers"] += 1
                 told[f"finish_reason {solution.finish_reason}"] += 1
                 yield solution, dropped
-        self.tally.sampling[label] = {"sampler": "openai", **dict(sorted(told.items())), **dict(sorted(spent.items()))}
+        self.tally.sampling[label] = {
+            "sampler": source.sampler,
+            **dict(sorted(told.items())),
+            **dict(sorted(spent.items())),
+        }
         if source.price is not None:
             usd = spent["prompt_tokens"] * source.price.input + spent["output_tokens"] * source.price.output
             self.tally.sampling[label]["usd"] = round(usd / 1e6, 6)
 
-    def _asked(self, number: int, source: OpenAI, spent: Counter[str]) -> Iterator[tuple[Request, tuple[Answer, ...]]]:
+    def _asked(
+        self, number: int, source: OpenAI | Vllm, spent: Counter[str]
+    ) -> Iterator[tuple[Request, tuple[Answer, ...]]]:
         def requests() -> Iterator[Request]:
             return requests_of(self._problems_of(number), self._prompts[number], source.n)
 
         if not self.asking.dry:
             yield from answers_of(source, requests, self.asking.kept, self.count, self.base, spent, self.asking.tell)
             return
-        asked = asked_as(source, self.asking.kept, self.count)
+        asked = asked_as(source, self.asking.kept, self.count, self.base)
         if source.batch is not None:
             Batch(asked, self.base / source.batch).read(self.asking.tell)
         self.outlooks[self._labels[number]] = asked.look(requests())
@@ -243,8 +249,8 @@ class Gathering:
         found = {}
         for number, label in self._labels.items():
             look, source = self.outlooks[label], self.recipe.candidates[number]
-            assert isinstance(source, OpenAI)
-            price = asked_as(source, self.asking.kept, self.count).price
+            assert isinstance(source, OpenAI | Vllm)
+            price = asked_as(source, self.asking.kept, self.count, self.base).price
             found[label] = {
                 "kept_answers": look.kept_answers,
                 "answers": look.answers,

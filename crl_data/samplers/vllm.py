@@ -20,15 +20,35 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from crl_data.errors import InputError, WorkError
+from crl_data.samplers.chat import Chat
 from crl_data.samplers.kept import Asked, Piece
 from crl_data.samplers.model import Answer, Request
 from crl_data.samplers.vllm_engine import Engine
 
 RESOURCES = frozenset(
-    "gpu_memory_utilization kv_cache_memory_bytes max_num_seqs max_num_batched_tokens max_num_partial_prefills block_size "
-    "num_gpu_blocks_override swap_space cpu_offload_gb enable_prefix_caching enable_chunked_prefill pipeline_parallel_size "
-    "distributed_executor_backend disable_custom_all_reduce download_dir load_format max_parallel_loading_workers "
-    "compilation_config disable_log_stats trust_remote_code hf_token".split()
+    {
+        "gpu_memory_utilization",
+        "kv_cache_memory_bytes",
+        "max_num_seqs",
+        "max_num_batched_tokens",
+        "max_num_partial_prefills",
+        "block_size",
+        "num_gpu_blocks_override",
+        "swap_space",
+        "cpu_offload_gb",
+        "enable_prefix_caching",
+        "enable_chunked_prefill",
+        "pipeline_parallel_size",
+        "distributed_executor_backend",
+        "disable_custom_all_reduce",
+        "download_dir",
+        "load_format",
+        "max_parallel_loading_workers",
+        "compilation_config",
+        "disable_log_stats",
+        "trust_remote_code",
+        "hf_token",
+    }
 )
 """Arguments of an engine on which it does not depend what is asked of whom: no part of what answers are kept under."""
 
@@ -73,6 +93,23 @@ class VLLM:
         self._opened = contextlib.ExitStack()
         self._chats: _Chats | None = None
 
+    @classmethod
+    def of(
+        cls, settings: Mapping[str, Any], asked: Asked, base: Path, tell: Callable[[str], object] = lambda _: None
+    ) -> VLLM:
+        """The model of the keys of a recipe. base: what a model in a folder is relative to."""
+        folder = base / settings["model"]
+        engine = {name: settings[name] for name in _OF_ENGINE if settings[name] is not None}
+        engine |= {"model": str(folder.resolve()) if folder.is_dir() else settings["model"]}
+        return cls(
+            asked,
+            engine | settings["engine"],
+            template=_template(settings),
+            replicas=settings["data_parallel_size"],
+            batch_size=settings["batch_size"],
+            tell=tell,
+        )
+
     def __enter__(self) -> VLLM:
         return self
 
@@ -100,6 +137,8 @@ class VLLM:
         pieces = [piece for request in most.values() for piece in self.asked.pieces(request)]
         if not pieces:
             return
+        for piece in pieces:
+            self.asked.kept.keep_question(piece.key, piece.asked)
         chat = self.asked.chat
         sampling = {"temperature": chat.temperature, "top_p": chat.top_p, "top_k": chat.top_k}
         sampling |= {"max_tokens": chat.max_tokens, "seed": chat.seed}
@@ -109,7 +148,7 @@ class VLLM:
                 raise WorkError(f"sampler vllm: expected {piece.count} answers to a question, got {len(completions)}")
             for number, completion in enumerate(completions):
                 text = json.dumps(completion, ensure_ascii=False)
-                self.asked.kept.keep_response(piece.key, piece.first + number, piece.asked, text)
+                self.asked.kept.keep_response(piece.key, piece.first + number, text)
 
     def _open(self) -> _Chats:
         if self._chats is None:
@@ -220,6 +259,36 @@ def devices_of(replicas: int, each: int, visible: str | None) -> list[str]:
             f"CUDA_VISIBLE_DEVICES names {len(names)}"
         )
     return [",".join(names[place * each : (place + 1) * each]) for place in range(replicas)]
+
+
+# --- what is asked of whom ----------------------------------------------------------------------------------------------
+
+_OF_ENGINE = ("revision", "tensor_parallel_size", "dtype", "max_model_len", "enforce_eager")
+
+
+def chat_of(settings: Mapping[str, Any], base: Path) -> Chat:
+    """All that answers depend on, of the keys of a recipe; a model in a folder by its name and its content."""
+    folder = base / settings["model"]
+    extra: dict[str, Any] = {"dtype": settings["dtype"]}
+    extra |= {name: settings[name] for name in ("revision", "max_model_len") if settings[name] is not None}
+    extra |= {name: value for name, value in settings["engine"].items() if name not in RESOURCES}
+    if template := _template(settings):
+        extra["chat_template_kwargs"] = template
+    if folder.is_dir():
+        extra["weights"] = fingerprint(folder)
+    return Chat(
+        model=folder.resolve().name if folder.is_dir() else settings["model"],
+        temperature=settings["temperature"],
+        top_p=settings["top_p"],
+        top_k=settings["top_k"],
+        max_tokens=settings["max_tokens"],
+        seed=settings["seed"],
+        extra=extra,
+    )
+
+
+def _template(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if settings["thinking"] is None else {"enable_thinking": settings["thinking"]}
 
 
 # --- models in folders --------------------------------------------------------------------------------------------------
