@@ -14,7 +14,7 @@ def run(
     recipe: Path, out: Path | None, store: Path | None, settings: list[str], limit: int | None, dry: bool, as_json: bool
 ) -> None:
     if dry:
-        found = dry_run(recipe, store=store, settings=settings, limit=limit)
+        found = dry_run(recipe, out, store=store, settings=settings, limit=limit)
         print(json.dumps(_forecast(found), indent=2) if as_json else _forecast_text(found))
         return
     built = build(recipe, out, store=store, settings=settings, limit=limit)
@@ -33,6 +33,7 @@ def summary(built: Built) -> str:
         f"{judged.get('true', 0):,} True, {judged.get('false', 0):,} False, "
         f"{judged.get('inconclusive', 0):,} inconclusive",
         *_reasons(counts["candidates"]["dropped"]),
+        *[_sampled(name, told) for name, told in counts["sampling"].items()],
     ]
     if built.remembered:
         lines.append(
@@ -57,6 +58,14 @@ def summary(built: Built) -> str:
         f"report      {target}/report/index.html",
     ]
     return "\n".join(lines)
+
+
+def _sampled(name: str, told: dict[str, Any]) -> str:
+    usd = f", {told['usd']:,.2f} USD" if "usd" in told else ""
+    return (
+        f"            {told.get('answers', 0):>9,} are answers of {name}: {told.get('prompt_tokens', 0):,} tokens of "
+        f"prompts, {told.get('output_tokens', 0):,} of answers{usd}"
+    )
 
 
 def _reasons(reasons: dict[str, int]) -> list[str]:

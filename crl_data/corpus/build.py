@@ -76,7 +76,7 @@ def build(
     target = Path(out) if out is not None else default_directory(path)
     run = _Run(loaded, path, limit, quiet)
     with Directory(target) as directory, _catching(target):
-        return run.build(directory, Path(store) if store else directory.private / "store.sqlite")
+        return run.build(directory, Path(store) if store else directory.store)
 
 
 def default_directory(recipe: Path) -> Path:
@@ -86,18 +86,24 @@ def default_directory(recipe: Path) -> Path:
 
 def dry_run(
     recipe: str | Path,
+    out: str | Path | None = None,
     *,
     store: str | Path | None = None,
     settings: Sequence[str] = (),
     limit: int | None = None,
     quiet: bool | None = None,
 ) -> Forecast:
-    """What a build would do: its counts after the filters, and a forecast of what judging costs. Leaves nothing behind."""
+    """What a build would do: its counts after the filters, and a forecast of what asking models and judging costs.
+
+    Leaves nothing behind. The store that the build would use is looked into where it is there: what it holds costs nothing.
+    """
     path = Path(recipe)
     loaded = load_recipe(path, settings)
+    of_build = Directory(Path(out) if out is not None else default_directory(path)).store
+    known = Path(store) if store else of_build if of_build.is_file() else None
     with tempfile.TemporaryDirectory(prefix="crl-dry-run-") as folder, _catching(Path(folder)):
         run = _Run(loaded, path, limit, quiet)
-        return run.forecast(Path(folder), Path(store) if store else Path(folder) / "store.sqlite")
+        return run.forecast(Path(folder), known or Path(folder) / "store.sqlite")
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from crl_data.columns import CRITIQUE as COLUMNS
-from crl_data.columns import WRITTEN_CRITIQUE
+from crl_data.columns import WRITTEN_CRITIQUE, Fault, describe
 from crl_data.corpus.recipe import OpenAICritiques, RecordedCritiques, VllmCritiques
 from crl_data.corpus.records import CRITIQUE, make_record, record_id
 from crl_data.corpus.sampling import Asker
@@ -207,6 +207,21 @@ def _is_refined(record: Record, critique: Critique) -> bool:
 
 def _id(problem: str, solution: str, number: int) -> str:
     return record_id(CRITIQUE, problem, solution, str(number))
+
+
+def fault_of_critique(cells: dict[str, Any]) -> Fault | None:
+    """The first thing about the cells of a critique that cannot be right, or None."""
+    conclusion, rate = cells.get("conclusion"), cells.get("refined_pass_rate")
+    said = parse_conclusion(cells["response"])
+    if conclusion is not said:
+        return Fault("conclusion", f"{describe(said)}, as the response concludes", describe(conclusion))
+    if (cells.get("agrees") is None) is not (conclusion is None):
+        return Fault("agrees", "null where there is no conclusion, and only there", describe(cells.get("agrees")))
+    if rate is not None and not 0 <= rate <= 1:
+        return Fault("refined_pass_rate", "a share from 0 to 1", describe(rate))
+    if cells.get("refined_code") is None and (rate, cells.get("refined_verdict")) != (None, None):
+        return Fault("refined_code", "the code that was judged", "null")
+    return None
 
 
 class _Written:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from crl_data.columns import Fault, describe
 from crl_data.corpus.recipe import OpenAIDifficulty, RecordedDifficulty, VllmDifficulty
 from crl_data.corpus.sampling import CUT, Asker, requests_of
 from crl_data.corpus.stage import Stage
@@ -197,3 +198,15 @@ def _written(row: Row) -> list[tuple[str, WrittenAnswer]]:
         sampler=solution.sampler,
     )
     return [(solution.problem_id, answer)]
+
+
+def fault_of_difficulty(cells: dict[str, Any]) -> Fault | None:
+    """The first thing about the cells of a row of difficulty that cannot be right, or None."""
+    n, n_true = cells["n"], cells["n_true"]
+    if not 0 <= n_true <= n:
+        return Fault("n_true", f"a count from 0 to {n}", describe(n_true))
+    for k in KS:
+        wanted, came = pass_at_k(n, n_true, k) if n >= k else None, cells.get(f"pass_at_{k}")
+        if (wanted is None) is not (came is None) or (came is not None and abs(came - (wanted or 0.0)) > 1e-9):
+            return Fault(f"pass_at_{k}", f"{describe(wanted)}, of {n_true} in {n}", describe(came))
+    return None

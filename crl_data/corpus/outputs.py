@@ -30,6 +30,7 @@ class Directory:
         self.path = path
         self.private = path / ".crl"
         self.new = self.private / "new"
+        self.store = self.private / "store.sqlite"
         self._lock: IO[str] | None = None
 
     def __enter__(self) -> Directory:

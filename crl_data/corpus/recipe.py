@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args
 from urllib.parse import urlsplit
 
 import yaml
@@ -323,9 +323,6 @@ class RecordedCritiques(Written, OfCritiques):
 
 CritiqueStage = Annotated[OpenAICritiques | VllmCritiques | RecordedCritiques, Field(discriminator="sampler")]
 
-_SAMPLERS = frozenset({"recorded", "mutants", "openai", "vllm"})
-_STAGES = frozenset({"difficulty", "critiques"})
-
 
 class Select(_Part):
     """Which tests are kept. Defaults are the paper's."""
@@ -489,14 +486,10 @@ def _lay_over(raw: dict[str, Any], setting: str) -> None:
 def _message(error: ValidationError) -> str:
     """The first fault: the key, what was expected, what came, and for an unknown key the nearest known one."""
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    place = [
-        part
-        for number, part in enumerate(first["loc"])
-        if not (number and part in _SAMPLERS and _is_source(first["loc"][number - 1]))  # pydantic names it there
-    ]
+    place, models = _walk(first["loc"])
     key = ".".join(str(part) for part in place)
     if first["type"] == "extra_forbidden":
-        known = _known_keys(first["loc"][:-1])
+        known = list(dict.fromkeys(name for model in models for name in model.model_fields))
         near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0)
         return (
             f"{key}: no such key; did you mean {near[0]!r}? (known here: {', '.join(known)})"
@@ -510,10 +503,6 @@ def _message(error: ValidationError) -> str:
     return f"{key}: expected {wanted}, got {came}"[:400]
 
 
-def _is_source(part: int | str) -> bool:
-    return isinstance(part, int) or part in _STAGES
-
-
 _MAY_HOLD_KEYS = frozenset({"base_url", "api_key_env", "extra_body"})
 _SECRET = re.compile(
     r"(api|access|secret|private)[-_]?key|key$|secret|password|authorization|headers?$|bearer", re.IGNORECASE
@@ -525,25 +514,34 @@ def _is_secret(name: Any) -> bool:
     return isinstance(name, str) and _SECRET.search(name) is not None
 
 
-def _without_secrets(value: Any) -> Any:
+def _without_secrets(value: Any, depth: int = 4) -> Any:
     """A value of a recipe as it may stand in a message."""
+    if isinstance(value, dict | list) and not depth:
+        return "..."
     if isinstance(value, dict):
         hidden = {name for name in value if _is_secret(name) or name in _MAY_HOLD_KEYS}
-        return {name: "..." if name in hidden else _without_secrets(inner) for name, inner in value.items()}
-    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
+        return {name: "..." if name in hidden else _without_secrets(inner, depth - 1) for name, inner in value.items()}
+    return [_without_secrets(inner, depth - 1) for inner in value] if isinstance(value, list) else value
 
 
-def _known_keys(place: tuple[int | str, ...]) -> list[str]:
-    """The keys that are known at a place of the recipe."""
-    models: list[type[BaseModel]] = [Recipe]
-    for part in place:
-        named = [one for one in models if _tag(one) == part]
+def _walk(loc: tuple[int | str, ...]) -> tuple[list[int | str], list[type[BaseModel]]]:
+    """The place of a fault as a person would name it, and the models whose keys are known there.
+
+    Pydantic names the sampler behind the number of a source: that is no part of the place, but says which model it is.
+    """
+    place: list[int | str] = []
+    known = models = [cast(type[BaseModel], Recipe)]
+    for part in loc:
+        named = [one for one in models if _tag(one) == part] if len(models) > 1 else []
         if named:
             models = named
-        elif not isinstance(part, int):
+            continue
+        known = models
+        place.append(part)
+        if isinstance(part, str):
             inner = [field.annotation for model in models if (field := model.model_fields.get(part)) is not None]
-            models = [one for kind in inner for one in _models_in(kind)] or models
-    return list(dict.fromkeys(name for model in models for name in model.model_fields))
+            models = [one for kind in inner for one in _models_in(kind)]
+    return place, known
 
 
 def _tag(model: type[BaseModel]) -> str | None:

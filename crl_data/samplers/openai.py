@@ -36,7 +36,7 @@ OFFICIAL_KEY = "OPENAI_API_KEY"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 429})  # of 4xx
 _HOLD_ALL_BACK = frozenset({429, 503})
-_NO_KEY = "none"
+_SHORTEST_SECRET = 12  # a shorter key is a word such as EMPTY, which an answer may hold too
 
 T = TypeVar("T")
 
@@ -113,7 +113,8 @@ class OpenAI:
 
     def hidden(self, text: str) -> str:
         """A text of the server's without the key, should it say it again."""
-        return text.replace(self.api_key, "[key]") if len(self.api_key) > len(_NO_KEY) else text
+        key = self.api_key or ""
+        return text.replace(key, "[key]") if len(key) >= _SHORTEST_SECRET else text
 
 
 def _taken(
@@ -124,12 +125,12 @@ def _taken(
 
 
 def _is_official(base_url: str) -> bool:
-    return (urlsplit(base_url).hostname or "").endswith("openai.com")
+    return f".{urlsplit(base_url).hostname or ''}".endswith(".openai.com")
 
 
-def _key(name: str | None, place: str) -> str:
+def _key(name: str | None, place: str) -> str | None:
     if name is None:
-        return _NO_KEY
+        return None
     key = os.environ.get(name, "").strip()
     if not key:
         raise InputError(
@@ -267,7 +268,7 @@ class _Run:
         """The text of a response. Raises `_Failed` or, where trying again is no use, an error of ours."""
         if self.client is None:
             self.client = openai.AsyncOpenAI(
-                api_key=self.model.api_key,
+                api_key=self.model.api_key or "none",
                 base_url=self.model.base_url,
                 max_retries=0,
                 timeout=self.model.timeout_s,
@@ -279,7 +280,7 @@ class _Run:
                     model=body["model"],
                     messages=body["messages"],
                     extra_body=rest,
-                    extra_headers=None if self.model.key_name else {"Authorization": openai.Omit()},
+                    extra_headers=None if self.model.api_key else {"Authorization": openai.Omit()},
                 )
                 return raw.text
         except (TimeoutError, openai.APITimeoutError):

@@ -141,7 +141,11 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:
                 self._send(404, {"error": {"message": f"no {self.path} here"}}, {})
                 return
             try:
-                self._send(200, server.answer(json.loads(text), dict(self.headers)), {})
+                self._send(
+                    200,
+                    server.answer(json.loads(text), {name.lower(): value for name, value in self.headers.items()}),
+                    {},
+                )
             except Told as told:
                 if not told.status:
                     self.close_connection = True
