@@ -91,6 +91,7 @@ def answers_of(
         given: Iterable[tuple[Request, tuple[Answer, ...]]]
         if outlook.answers:
             tell(outlook.told(asked.chat.model, asked.price))
+        if outlook.answers or settings.batch is not None:
             spent = outlook.spent + (before or Cost())
             given = opened.enter_context(open_model(settings, asked, spent, base, tell)).answers(requests())
         else:

@@ -362,7 +362,7 @@ def test_an_error_waits_for_what_is_under_way_and_keeps_it(store: Store) -> None
     begun = threading.Event()
 
     def reply(body: dict[str, Any], server: Server) -> Any:
-        if body["messages"][0]["content"] == "question 1":
+        if body["messages"][0]["content"] == "question 0":
             begun.wait(5)
             raise Told(400)
         begun.set()
@@ -371,7 +371,7 @@ def test_an_error_waits_for_what_is_under_way_and_keeps_it(store: Store) -> None
 
     with Server(reply) as server, pytest.raises(InputError):
         texts(OpenAI(asked(store), base_url=server.url, concurrency=2), requests(2))
-    assert asked(store).answers(requests(1)[0]) is not None
+    assert asked(store).answers(requests(2)[1]) is not None
 
 
 # --- budget -----------------------------------------------------------------------------------------------------------------
