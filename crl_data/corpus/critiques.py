@@ -192,9 +192,12 @@ class Critiquing:
         said = {"role": "assistant", "content": answer_of(critique.response).strip()}
         return Request(id=critique.id, messages=(*self._messages(record), said, *self.refine.messages(problem)))
 
-    def _judged(self, judge: Judge, critique: Critique, code: str) -> Future[Judgement]:
+    def _judged(self, judge: Judge, critique: Critique, code: str) -> Future[Judgement] | None:
+        """The judgement of a corrected solution to come; None where the problem has no tests."""
         problem = self.stage.problem(critique.problem_id)
         assert problem is not None
+        if not problem.tests:
+            return None
         return judge.submit(problem, Solution(problem_id=problem.id, id=critique.id, code=code))
 
 

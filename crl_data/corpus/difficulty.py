@@ -114,8 +114,9 @@ class Measure:
         }
 
     def requests(self) -> Iterator[Request]:
-        """What is asked: the solve prompt of every kept problem."""
-        return requests_of((problem for problem, _ in self.stage.problems()), self.template, self.settings.n)
+        """What is asked: the solve prompt of every kept problem that has tests."""
+        problems = (problem for problem, _ in self.stage.problems() if problem.tests)
+        return requests_of(problems, self.template, self.settings.n)
 
     def _answered(self, asker: Asker, cost: Counter[str]) -> Iterator[_Answered]:
         before: Counter[str] = Counter()

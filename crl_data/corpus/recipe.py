@@ -229,7 +229,7 @@ class LocalModel(_Part):
         for name in value:
             if name in cls.model_fields or name.startswith("data_parallel"):
                 raise ValueError(f"no {name!r} here: it is a key of the sampler, or cannot be set")
-            if _is_secret(name):
+            if _is_secret(name) or name == "hf_token":
                 raise ValueError(f"no {name!r} here: a token of the Hub is in the environment (HF_TOKEN)")
         return value
 
@@ -503,7 +503,7 @@ def _message(error: ValidationError) -> str:
     return f"{key}: expected {wanted}, got {came}"[:400]
 
 
-_MAY_HOLD_KEYS = frozenset({"base_url", "api_key_env", "extra_body"})
+_MAY_HOLD_KEYS = frozenset({"base_url", "api_key_env", "extra_body", "engine"})
 _SECRET = re.compile(
     r"(api|access|secret|private)[-_]?key|key$|secret|password|authorization|headers?$|bearer", re.IGNORECASE
 )

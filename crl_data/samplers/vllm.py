@@ -47,7 +47,6 @@ RESOURCES = frozenset(
         "compilation_config",
         "disable_log_stats",
         "trust_remote_code",
-        "hf_token",
     }
 )
 """Arguments of an engine on which it does not depend what is asked of whom: no part of what answers are kept under."""

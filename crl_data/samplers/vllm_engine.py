@@ -34,6 +34,7 @@ class Engine:
         self.model = arguments["model"]
         try:
             import vllm
+            from vllm import exceptions
         except ModuleNotFoundError as error:
             if error.name != "vllm":
                 raise WorkError(f"sampler vllm: vLLM cannot be imported: {error}") from None
@@ -41,6 +42,7 @@ class Engine:
         except Exception as error:  # an installation whose parts do not fit one another
             raise WorkError(f"sampler vllm: vLLM cannot be imported: {_line(error)}") from None
         self._vllm = vllm
+        self._refusals = (ValueError, getattr(exceptions, "VLLMClientError", ValueError))
         try:
             self._llm: Any = vllm.LLM(**arguments)
         except Exception as error:  # whatever vLLM and the libraries below it raise
@@ -70,7 +72,7 @@ class Engine:
                 use_tqdm=False,
                 chat_template_kwargs=dict(template) or None,
             )
-        except ValueError as error:
+        except self._refusals as error:
             longest = max(batch, key=lambda one: sum(len(message["content"]) for message in one["messages"]))
             start = longest["messages"][-1]["content"].strip()[:60]
             raise InputError(
