@@ -44,8 +44,7 @@ class Batch:
 
         Raises `RowError` for a line that is no response of a batch.
         """
-        failed: Counter[str] = Counter()
-        missing = set()
+        failed: dict[tuple[str, int], str] = {}
         for file in sorted(self.folder.glob("*.jsonl")) if self.folder.is_dir() else ():
             if _OURS.fullmatch(file.name):
                 continue
@@ -53,12 +52,15 @@ class Batch:
                 if isinstance(row, RowError):
                     raise row
                 key, first, why = self._keep(row)
-                if why is not None and all(number != first for number, _ in self.asked.kept.responses(key)):
-                    missing.add((key, first))
-                    failed[why] += 1
-        if missing:
-            reasons = ", ".join(f"{n} x {why}" for why, n in failed.most_common(5))
-            tell(f"{self.folder}: {len(missing):,} requests failed or expired, and are written again: {reasons}")
+                if why is not None:
+                    failed[key, first] = why
+        left = {place: why for place, why in failed.items() if not self._is_kept(*place)}  # another file may answer it
+        if left:
+            reasons = ", ".join(f"{n} x {why}" for why, n in Counter(left.values()).most_common(5))
+            tell(f"{self.folder}: {len(left):,} requests failed or expired, and are written again: {reasons}")
+
+    def _is_kept(self, key: str, first: int) -> bool:
+        return any(number == first for number, _ in self.asked.kept.responses(key))
 
     def _keep(self, row: Row) -> tuple[str, int, str | None]:
         """Keep what a line holds: its question's key, the number of its first answer, and why it holds no answer."""
