@@ -10,6 +10,7 @@ import contextlib
 import json
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +27,8 @@ from crl_data.corpus.forecast import Forecast, forecast
 from crl_data.corpus.gather import Asking, Gathering
 from crl_data.corpus.label import check_references, judge_candidates
 from crl_data.corpus.outputs import Directory
-from crl_data.corpus.recipe import Recipe, load_recipe
-from crl_data.corpus.sampling import Asker
+from crl_data.corpus.recipe import Recipe, Written, load_recipe
+from crl_data.corpus.sampling import Asker, asked_as, forecast_of
 from crl_data.corpus.select import token_counter
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.store import Store
@@ -133,7 +134,7 @@ class _Run:
     def build(self, directory: Directory, store_path: Path) -> Built:
         sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
-            measure, critiquing = self.measure(stage), self.critiquing(stage, directory)
+            measure, critiquing = self.measure(stage), self.critiquing(stage, directory.new)
             gathering = self.gather(stage, store, sandbox, dry=False)
             asker = Asker(store, self.count, self.path.parent, self.tell, gathering.tools, self.inputs)
             with Judge(
@@ -148,7 +149,8 @@ class _Run:
         with contextlib.closing(Store(store_path)) as store, Stage(folder / "stage.sqlite") as stage:
             gathering = self.gather(stage, store, sandbox, dry=True)
             with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy()) as judge:
-                return forecast(stage, judge, self.tally, gathering.to_come, gathering.sampling())
+                sampling = {**gathering.sampling(), **self.stages_to_come(stage, store, gathering.to_come)}
+                return forecast(stage, judge, self.tally, gathering.to_come, sampling)
 
     # --- stages -------------------------------------------------------------------------------------------------------
 
@@ -172,6 +174,25 @@ class _Run:
             self.inputs = gathering.inputs
             return gathering
 
+    def stages_to_come(self, stage: Stage, store: Store, to_come: Counter[str]) -> dict[str, dict[str, Any]]:
+        """What the stages would ask models for; the answers that difficulty is measured by are added to `to_come`."""
+        found = {}
+        base, kept = self.path.parent, stage.count("problems", "set_aside is null")
+        measure, critiquing = self.measure(stage), self.critiquing(stage, base)
+        if measure is not None:
+            to_come.update({request.id: request.n for request in measure.requests()})
+            if not isinstance(measure.settings, Written):
+                asked = asked_as(measure.settings, store, self.count, base)
+                found[f"difficulty ({asked.chat.model})"] = forecast_of(asked, asked.look(measure.requests()))
+        if critiquing is not None and not isinstance(critiquing.settings, Written):
+            mix = self.recipe.mix
+            of_data = round(mix.critique_share * kept) * mix.per_problem
+            records = of_data if critiquing.settings.of == "data" else stage.count_candidates() + sum(to_come.values())
+            asked = asked_as(critiquing.settings, store, self.count, base)
+            look = critiquing.outlook(asked, records, self.critique)
+            found[f"critiques ({asked.chat.model})"] = forecast_of(asked, look)
+        return found
+
     def measure(self, stage: Stage) -> Measure | None:
         settings = self.recipe.difficulty
         if settings is None:
@@ -179,13 +200,13 @@ class _Run:
         template = load_template("solve", settings.prompt or self.recipe.prompts.solve, self.path.parent)
         return Measure(settings, stage, template)
 
-    def critiquing(self, stage: Stage, directory: Directory) -> Critiquing | None:
+    def critiquing(self, stage: Stage, new: Path) -> Critiquing | None:
         settings = self.recipe.critiques
         if settings is None:
             return None
         named = settings.prompt and load_template("critique", settings.prompt, self.path.parent)
         refine = load_template("refine", settings.refine_prompt, self.path.parent)
-        return Critiquing(settings, directory.new, stage, named or None, refine)
+        return Critiquing(settings, new, stage, named or None, refine)
 
     def label(self, stage: Stage, judge: Judge, measure: Measure | None, asker: Asker) -> None:
         watch = Watch(judge)

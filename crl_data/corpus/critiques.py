@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from crl_data.columns import CRITIQUE as COLUMNS
@@ -26,6 +27,7 @@ from crl_data.prompts import Template
 from crl_data.responses import answer_of, extract_code, parse_conclusion
 from crl_data.rows import Row, RowWriter, cells_of, make_sampler, read_rows, row_faults
 from crl_data.samplers.budget import Cost
+from crl_data.samplers.kept import Asked, Outlook
 from crl_data.samplers.model import Request
 from crl_data.samplers.recorded import WrittenAnswer, fenced
 from crl_data.types import Critique, Judgement, Record, Solution
@@ -89,6 +91,26 @@ class Critiquing:
                 assert isinstance(row, Row)
                 if row.cells["kind"] == CRITIQUE:
                     yield make_record(row.cells)
+
+    def outlook(self, asked: Asked, records: int, critique: Template) -> Outlook:
+        """What would be asked for at most, for so many records; their prompts as long as about the references are.
+
+        critique: the template of the records.
+        """
+        template = self.template or critique
+        texts = (
+            sum(asked.count(message["content"]) for message in template.messages(problem, problem.reference or ""))
+            for problem, _ in self.stage.problems()
+        )
+        rounds = 2 if self.settings.refine else 1
+        answers = records * self.settings.n
+        most = Cost(
+            requests=rounds * answers if asked.chat.per_request == 1 else records + (rounds - 1) * answers,
+            prompt_tokens=round(fmean(texts) * (records + (rounds - 1) * answers)) if records else 0,
+            output_tokens=rounds * answers * (asked.chat.output_tokens or 0),
+        )
+        bounded = asked.chat.output_tokens is not None
+        return Outlook(answers=rounds * answers, most=most, kept_answers=0, spent=Cost(), bounded=bounded)
 
     # --- critiques ----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recorded, Vllm
-from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, chat_of, labels_of, requests_of
+from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, chat_of, forecast_of, labels_of, requests_of
 from crl_data.corpus.select import CountTokens, draw, select_tests
 from crl_data.corpus.stage import Duplicate, Stage
 from crl_data.corpus.tally import Tally
@@ -250,15 +250,7 @@ class Gathering:
         for number, label in self._labels.items():
             look, source = self.outlooks[label], self.recipe.candidates[number]
             assert isinstance(source, OpenAI | Vllm)
-            price = asked_as(source, self.asking.kept, self.count, self.base).price
-            found[label] = {
-                "kept_answers": look.kept_answers,
-                "answers": look.answers,
-                "requests": look.most.requests,
-                "prompt_tokens": look.most.prompt_tokens,
-                "output_tokens": look.most.output_tokens if look.bounded else None,
-                "usd": round(price.usd(look.most), 6) if price is not None and look.bounded else None,
-            }
+            found[label] = forecast_of(asked_as(source, self.asking.kept, self.count, self.base), look)
         return found
 
     def _problems_of(self, number: int) -> Iterator[Problem]:

@@ -22,7 +22,7 @@ from crl_data.samplers import vllm as local
 from crl_data.samplers.batch import Batch
 from crl_data.samplers.budget import Budget, Cost, Price
 from crl_data.samplers.chat import Chat, label_of
-from crl_data.samplers.kept import Asked, Kept
+from crl_data.samplers.kept import Asked, Kept, Outlook
 from crl_data.samplers.model import Answer, Model, Request
 from crl_data.samplers.recorded import RecordedModel, WrittenAnswer
 from crl_data.types import Problem, Sampler, Solution
@@ -39,6 +39,18 @@ def asked_as(settings: AskedModel | LocalModel, kept: Kept, count: CountTokens, 
     """The questions of a part of a recipe, against what is kept."""
     price = None if settings.price is None else Price(**settings.price.model_dump())
     return Asked(chat_of(settings, base), kept, count, Budget(**settings.budget.model_dump()), price)
+
+
+def forecast_of(asked: Asked, look: Outlook) -> dict[str, Any]:
+    """What a dry run says of what would be asked for, at most."""
+    return {
+        "kept_answers": look.kept_answers,
+        "answers": look.answers,
+        "requests": look.most.requests,
+        "prompt_tokens": look.most.prompt_tokens,
+        "output_tokens": look.most.output_tokens if look.bounded else None,
+        "usd": round(asked.price.usd(look.most), 6) if asked.price is not None and look.bounded else None,
+    }
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from crl_data import build, load_records
-from crl_data.corpus.build import Built
+from crl_data.corpus.build import Built, dry_run
 from crl_data.corpus.critiques import fault_of_critique
 from crl_data.errors import InputError
 from crl_data.samplers.budget import BudgetSpent
@@ -199,6 +199,33 @@ def test_one_budget_holds_for_critiques_and_corrected_solutions(tmp_path: Path) 
         assert server.count == 5 and not (tmp_path / "out" / "manifest.json").exists()
         critiqued(tmp_path, {**settings, "budget": {"requests": 6}})
         assert server.count == 6
+
+
+def test_a_dry_run_says_what_the_stages_would_ask_and_asks_nothing(tmp_path: Path) -> None:
+    with Server(teacher) as server:
+        settings = asking(server, n=3, refine=True, max_tokens=100, price={"input": 1, "output": 10})
+        measure = asking(server, n=5, max_tokens=10)
+        path = recipe(tmp_path, critiques=settings, difficulty=measure, mix={"critique_share": 0.5})
+        found = dry_run(path, quiet=True)
+        assert server.count == 0
+        difficulty, critiques = found.sampling["difficulty (m)"], found.sampling["critiques (m)"]
+        assert (difficulty["answers"], difficulty["requests"], difficulty["output_tokens"]) == (20, 4, 200)
+        assert (critiques["answers"], critiques["requests"], critiques["output_tokens"]) == (12, 8, 1200)
+        assert critiques["prompt_tokens"] > 100 and critiques["usd"] > 0.012
+        assert found.requests == 12 and found.solutions == 4 + 4 + 20
+        build(path, tmp_path / "out", quiet=True)
+        assert server.count <= found.requests
+
+
+def test_the_summary_tells_of_the_stages(tmp_path: Path, crl_data: Command) -> None:
+    with Server(teacher) as server:
+        path = recipe(tmp_path, critiques=asking(server, refine=True), difficulty=asking(server, n=1))
+        ran = crl_data("build", path, "--out", "out")
+    assert ran.returncode == 0, ran.stderr
+    told = ran.stdout
+    assert "difficulty          4 answers to 4 problems: pass@1 0.000\n" in told
+    assert "critiques           4 of 4 records: 4 kept, 0 wrong, 0 without a conclusion\n" in told
+    assert "                    2 followed by a corrected solution: 1 True\n" in told
 
 
 # --- killed, and wrong --------------------------------------------------------------------------------------------------
