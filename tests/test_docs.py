@@ -21,7 +21,7 @@ from pydantic_core import PydanticUndefined
 from crl_data import columns
 from crl_data.cli import app
 from crl_data.compare import NAMED
-from crl_data.corpus.recipe import Recipe
+from crl_data.corpus.recipe import AskedModel, LocalModel, Recipe, Written
 from crl_data.importers import PROBLEM_FORMATS, SOLUTION_FORMATS
 from crl_data.judging import JUDGE_VERSION, Isolation, LimitFrom, Timeouts
 from crl_data.responses import Extraction
@@ -37,7 +37,11 @@ ROW_TYPES = {
     "Solution": columns.SOLUTION,
     "Judgement": columns.JUDGEMENT,
     "Record": columns.RECORD,
+    "Critique": columns.CRITIQUE,
+    "Difficulty": columns.DIFFICULTY,
 }
+SAID_OF_CANDIDATES = {*AskedModel.model_fields, *LocalModel.model_fields, *Written.model_fields} - {"sampler", "path"}
+"""How a model is asked: a stage has these keys from the same classes as a source of candidates, and its page says so."""
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 
 
@@ -106,6 +110,8 @@ def inner_names(kind: columns.Type) -> tuple[str, ...]:
 def recipe_keys(model: type[BaseModel] = Recipe, place: str = "") -> Iterator[tuple[str, Any, Any]]:
     """Every key of a recipe, dotted: its name, its default (`PydanticUndefined` where it has none), its type."""
     for name, field in model.model_fields.items():
+        if place in ("difficulty.", "critiques.") and name in SAID_OF_CANDIDATES:
+            continue
         inner = list(models_in(field.annotation))
         if inner:
             for one in inner:

@@ -37,7 +37,7 @@ def summary(built: Built) -> str:
     ]
     if built.remembered:
         lines.append(
-            f"            {built.remembered:>9,} of these judgements were remembered, {built.judged:,} were run"
+            f"            {built.remembered:>9,} judgements of this build were remembered, {built.judged:,} were run"
         )
     if counts["bad_rows"]:
         lines.append(f"bad rows    {counts['bad_rows']:>9,} skipped; listed in manifest.json")
@@ -49,6 +49,7 @@ def summary(built: Built) -> str:
     lines += [
         f"            {n:>9,} critique records are missing: {why}" for why, n in counts["mix"]["shortfall"].items()
     ]
+    lines += _of_stages(manifest)
     if manifest["judge"]["note"]:
         lines.append(manifest["judge"]["note"])
     lines += [
@@ -66,6 +67,24 @@ def _sampled(name: str, told: dict[str, Any]) -> str:
         f"            {told.get('answers', 0):>9,} are answers of {name}: {told.get('prompt_tokens', 0):,} tokens of "
         f"prompts, {told.get('output_tokens', 0):,} of answers{usd}"
     )
+
+
+def _of_stages(manifest: dict[str, Any]) -> list[str]:
+    """What the stages that ask models came to."""
+    lines = []
+    if told := manifest["difficulty"]:
+        means = ", ".join(f"pass@{k} {one['mean']:.3f}" for k, one in told["pass_at"].items()) or "no pass@k"
+        lines.append(f"difficulty  {told['answers']:>9,} answers to {told['problems']:,} problems: {means}")
+    if told := manifest["critiques"]:
+        lines.append(
+            f"critiques   {told['critiques']:>9,} of {told['records']:,} records: {told['kept']:,} kept, "
+            f"{told['wrong']:,} wrong, {told['missing']:,} without a conclusion"
+        )
+        if refined := told["refined"]:
+            lines.append(
+                f"            {refined['asked']:>9,} followed by a corrected solution: {refined['true']:,} True"
+            )
+    return lines
 
 
 def _reasons(reasons: dict[str, int]) -> list[str]:

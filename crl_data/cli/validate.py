@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-from crl_data.columns import JUDGEMENT, PROBLEM, RECORD, SOLUTION, Struct
+from crl_data.columns import CRITIQUE, DIFFICULTY, JUDGEMENT, PROBLEM, RECORD, SOLUTION, Fault, Struct
+from crl_data.corpus.critiques import fault_of_critique
+from crl_data.corpus.difficulty import fault_of_difficulty
 from crl_data.corpus.manifest import read_manifest
 from crl_data.corpus.outputs import file_hash
 from crl_data.corpus.records import GIVEN, fault_of_record
@@ -59,8 +62,8 @@ def _of_file(path: Path, untested: bool = False) -> Iterator[str]:
             fault = fault_of(make_problem(row.cells), row.cells.get("test_kind"), untested=untested)
             if fault is not None:
                 yield str(RowError(row.place, fault.field, fault.expected, fault.came))
-        elif columns is RECORD:
-            fault = fault_of_record(row.cells)
+        elif columns in _MEANING:
+            fault = _MEANING[columns](row.cells)
             if fault is not None:
                 yield str(RowError(row.place, fault.field, fault.expected, fault.came))
         elif columns is SOLUTION and row.cells.get("code") is None and row.cells.get("response") is None:
@@ -69,7 +72,19 @@ def _of_file(path: Path, untested: bool = False) -> Iterator[str]:
         yield f"{path}: expected at least one row, got none"
 
 
-_KEYS = {PROBLEM: ("id",), SOLUTION: ("problem_id", "id"), JUDGEMENT: ("problem_id", "solution_id"), RECORD: ("id",)}
+_KEYS = {
+    PROBLEM: ("id",),
+    SOLUTION: ("problem_id", "id"),
+    JUDGEMENT: ("problem_id", "solution_id"),
+    RECORD: ("id",),
+    CRITIQUE: ("problem_id", "solution_id", "id"),
+    DIFFICULTY: ("problem_id",),
+}
+_MEANING: dict[Struct, Callable[[dict[str, Any]], Fault | None]] = {
+    RECORD: fault_of_record,
+    CRITIQUE: fault_of_critique,
+    DIFFICULTY: fault_of_difficulty,
+}
 
 
 def _kind_of(cells: dict[str, object]) -> Struct:
@@ -77,6 +92,10 @@ def _kind_of(cells: dict[str, object]) -> Struct:
         return RECORD
     if "outcomes" in cells:
         return JUDGEMENT
+    if "agrees" in cells:
+        return CRITIQUE
+    if "pass_at_1" in cells:
+        return DIFFICULTY
     return SOLUTION if "problem_id" in cells else PROBLEM
 
 
@@ -95,7 +114,7 @@ def _of_directory(path: Path) -> Iterator[str]:
             yield f"{file}: expected a file, got none"
         elif not isinstance(told, dict) or file_hash(file) != told.get("sha256"):
             yield f"{file}: expected the content that the manifest tells, got another"
-        elif name.startswith(("data/", "pool/", "problems")):
+        elif name.startswith(("data/", "pool/", "problems", "critiques", "difficulty")):
             yield from _of_file(file, untested)
     problems: dict[str, str] = {}
     for name in files:

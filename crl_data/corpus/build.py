@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,17 @@ from typing import Any
 
 from tqdm import tqdm
 
+from crl_data.columns import DIFFICULTY
 from crl_data.corpus import finish, manifest
 from crl_data.corpus.assemble import Assembly
+from crl_data.corpus.critiques import Critiquing
+from crl_data.corpus.difficulty import Measure
 from crl_data.corpus.forecast import Forecast, forecast
 from crl_data.corpus.gather import Asking, Gathering
 from crl_data.corpus.label import check_references, judge_candidates
 from crl_data.corpus.outputs import Directory
-from crl_data.corpus.recipe import Recipe, load_recipe
+from crl_data.corpus.recipe import Recipe, Written, load_recipe
+from crl_data.corpus.sampling import Asker, asked_as, forecast_of
 from crl_data.corpus.select import token_counter
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.store import Store
@@ -32,6 +37,7 @@ from crl_data.judging import Judge
 from crl_data.judging.canaries import Watch
 from crl_data.judging.reference import Reference
 from crl_data.prompts import load_template
+from crl_data.rows import RowWriter
 from crl_data.sandbox import Sandbox
 
 _NO_RECORDS = "no problem is left to make a record of"
@@ -120,28 +126,41 @@ class _Run:
         self.count, self.tokenizer = token_counter(recipe.select.tokenizer, path.parent)
         self.solve = load_template("solve", recipe.prompts.solve, path.parent)
         self.critique = load_template("critique", recipe.prompts.critique, path.parent)
+        self.stages: dict[str, Any] = {"difficulty": None, "critiques": None}
 
     def build(self, directory: Directory, store_path: Path) -> Built:
         sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
-            self.gather(stage, store, sandbox, dry=False)
-            with Judge(
-                jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store
-            ) as judge:
-                self.label(stage, judge)
-            made = self.finish(stage, sandbox, directory)
+            measure, critiquing = self.measure(stage), self.critiquing(stage, directory.new)
+            with (
+                Judge(
+                    jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store
+                ) as judge,
+                self.gathering(stage, store, sandbox, dry=False) as gathering,
+            ):
+                watch = Watch(judge)
+                self.gather(gathering)
+                self.check(stage, judge, watch)
+                self.ask(gathering)  # no money is spent on problems whose own reference fails
+                asker = Asker(store, self.count, self.path.parent, self.tell, gathering.tools, gathering.inputs)
+                self.label(stage, judge, watch, measure, asker)
+                made = self.finish(stage, judge, directory, measure, critiquing, asker)
             return Built(directory=directory.path, manifest=made, judged=store.kept, remembered=store.hits)
 
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
         sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(folder / "stage.sqlite") as stage:
-            gathering = self.gather(stage, store, sandbox, dry=True)
+            with self.gathering(stage, store, sandbox, dry=True) as gathering:
+                self.gather(gathering)
+                self.ask(gathering)
             with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy()) as judge:
-                return forecast(stage, judge, self.tally, gathering.to_come, gathering.sampling())
+                sampling = {**gathering.sampling(), **self.stages_to_come(stage, store, gathering.to_come)}
+                return forecast(stage, judge, self.tally, gathering.to_come, sampling)
 
     # --- stages -------------------------------------------------------------------------------------------------------
 
-    def gather(self, stage: Stage, store: Store, sandbox: Sandbox, dry: bool) -> Gathering:
+    @contextlib.contextmanager
+    def gathering(self, stage: Stage, store: Store, sandbox: Sandbox, dry: bool) -> Iterator[Gathering]:
         with contextlib.ExitStack() as opened:
             known: list[Reference] = []
 
@@ -151,43 +170,106 @@ class _Run:
                 return known[0]
 
             asking = Asking(kept=store, tell=self.tell, dry=dry)
-            gathering = Gathering(
+            yield Gathering(
                 self.recipe, self.path.parent, stage, self.tally, references, self.count, self.limit, asking
             )
-            with self.progress("problems") as seen:
-                gathering.problems(seen)
-            gathering.clean()
-            with self.progress("candidates") as seen:
-                gathering.candidates(seen)
-            self.inputs = gathering.inputs
-            return gathering
 
-    def label(self, stage: Stage, judge: Judge) -> None:
-        watch = Watch(judge)
+    def gather(self, gathering: Gathering) -> None:
+        """Problems, and all candidates that nobody has to be asked for."""
+        with self.progress("problems") as seen:
+            gathering.problems(seen)
+        gathering.clean()
+        with self.progress("candidates") as seen:
+            gathering.candidates(seen, asked=False)
+        self.inputs = gathering.inputs
+
+    def ask(self, gathering: Gathering) -> None:
+        with self.progress("answers") as seen:
+            gathering.candidates(seen, asked=True)
+
+    def stages_to_come(self, stage: Stage, store: Store, to_come: Counter[str]) -> dict[str, dict[str, Any]]:
+        """What the stages would ask models for; the answers that difficulty is measured by are added to `to_come`."""
+        found = {}
+        base, kept = self.path.parent, stage.count("problems", "set_aside is null")
+        measure, critiquing = self.measure(stage), self.critiquing(stage, base)
+        if measure is not None:
+            to_come.update({request.id: request.n for request in measure.requests()})
+            if not isinstance(measure.settings, Written):
+                asked = asked_as(measure.settings, store, self.count, base)
+                found[f"difficulty ({asked.chat.model})"] = forecast_of(asked, asked.look(measure.requests()))
+        if critiquing is not None and not isinstance(critiquing.settings, Written):
+            mix = self.recipe.mix
+            of_data = round(mix.critique_share * kept) * mix.per_problem
+            records = of_data if critiquing.settings.of == "data" else stage.count_candidates() + sum(to_come.values())
+            asked = asked_as(critiquing.settings, store, self.count, base)
+            look = critiquing.outlook(asked, records, self.critique)
+            found[f"critiques ({asked.chat.model})"] = forecast_of(asked, look)
+        return found
+
+    def measure(self, stage: Stage) -> Measure | None:
+        settings = self.recipe.difficulty
+        if settings is None:
+            return None
+        template = load_template("solve", settings.prompt or self.recipe.prompts.solve, self.path.parent)
+        return Measure(settings, stage, template)
+
+    def critiquing(self, stage: Stage, new: Path) -> Critiquing | None:
+        settings = self.recipe.critiques
+        if settings is None:
+            return None
+        named = settings.prompt and load_template("critique", settings.prompt, self.path.parent)
+        refine = load_template("refine", settings.refine_prompt, self.path.parent)
+        return Critiquing(settings, new, stage, named or None, refine)
+
+    def check(self, stage: Stage, judge: Judge, watch: Watch) -> None:
         watch.look()
         with self.progress("references", stage.count("problems", "set_aside is null")) as seen:
             check_references(stage, judge, watch, seen)
+
+    def label(self, stage: Stage, judge: Judge, watch: Watch, measure: Measure | None, asker: Asker) -> None:
+        if measure is not None and measure.settings.candidates:
+            with self.progress("difficulty: answers") as seen:
+                measure.add_candidates(asker, self.tally, seen)
         with self.progress("judging", stage.count_candidates()) as seen:
             judge_candidates(stage, judge, watch, self.tally, seen)
 
-    def finish(self, stage: Stage, sandbox: Sandbox, directory: Directory) -> dict[str, Any]:
+    def finish(
+        self,
+        stage: Stage,
+        judge: Judge,
+        directory: Directory,
+        measure: Measure | None,
+        critiquing: Critiquing | None,
+        asker: Asker,
+    ) -> dict[str, Any]:
         self.finish_counts(stage)
         if not self.tally.problems["kept"]:
             reasons = ", ".join(f"{n} x {reason}" for reason, n in self.tally.problems_set_aside.items())
             raise InputError(f"{self.path}: {_NO_RECORDS} ({reasons or 'none was read'})")
+        new = directory.new
+        if measure is not None:
+            with (
+                self.progress("difficulty", self.tally.problems["kept"]) as seen,
+                RowWriter(new / "difficulty.parquet", DIFFICULTY) as writer,
+            ):
+                self.stages["difficulty"] = measure.run(judge, asker, writer.write, seen)
         templates = (self.solve, self.critique)
         finish.write_rows(directory, Assembly(self.recipe, stage, self.tally, *templates))
+        if critiquing is not None:
+            with self.progress("critiques") as seen:
+                self.stages["critiques"] = critiquing.write(judge, asker, new / "critiques.parquet", seen)
         made = manifest.make(
             self.recipe,
             self.path,
             self.limit,
             self.tally,
             self.tokenizer,
-            sandbox,
+            judge.sandbox,
             templates,
             stage,
             self.inputs,
-            directory.new,
+            self.stages,
+            new,
         )
         finish.publish(directory, made)
         return made

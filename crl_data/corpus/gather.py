@@ -11,9 +11,9 @@ from typing import Any
 from crl_data.cleaning.duplicates import fingerprint
 from crl_data.columns import describe
 from crl_data.corpus.clean import clean
-from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recorded
+from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recorded, Vllm
 from crl_data.corpus.records import GIVEN
-from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, labels_of, requests_of
+from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, chat_of, forecast_of, labels_of, requests_of
 from crl_data.corpus.select import CountTokens, draw, select_tests
 from crl_data.corpus.stage import Duplicate, Stage
 from crl_data.corpus.tally import Tally
@@ -47,8 +47,10 @@ class Asking:
 
 @dataclass(frozen=True)
 class _Found:
-    """A candidate: the rule for its code, its verdict where that is given, and why it is dropped where it is already."""
+    """A candidate of a source of the recipe, by its number: the rule for its code, its verdict where that is given, and why
+    it is dropped where it is already."""
 
+    source: int
     solution: Solution
     rule: Extraction
     given: bool | None = None
@@ -81,7 +83,7 @@ class Gathering:
         self.tools = Tools(references, self._bad_row, recipe.max_field_mb, recipe.labels_are_given)
         self.inputs: list[dict[str, Any]] = []
         self._shares = _intervals(recipe)
-        named = {number: source for number, source in enumerate(recipe.candidates) if isinstance(source, OpenAI)}
+        named = {number: source for number, source in enumerate(recipe.candidates) if isinstance(source, OpenAI | Vllm)}
         self._labels = dict(zip(named, labels_of(source.model for source in named.values()), strict=True))
         self._prompts = {
             number: load_template("solve", source.prompt or recipe.prompts.solve, base)
@@ -162,9 +164,12 @@ class Gathering:
 
     # --- candidates ---------------------------------------------------------------------------------------------------
 
-    def candidates(self, seen: Callable[[], object]) -> None:
-        """Read or make all candidates, take the code out of them, and put them on the stage."""
-        for found in self._all_candidates():
+    def candidates(self, seen: Callable[[], object], asked: bool) -> None:
+        """Read, make or ask for candidates, take the code out of them, and put them on the stage.
+
+        asked: those of models that are asked, or all others. On the stage they stand in the order of the recipe.
+        """
+        for found in self._all_candidates(asked):
             solution = found.solution
             seen()
             known, why_aside = self.stage.status(solution.problem_id)
@@ -193,7 +198,7 @@ class Gathering:
                 own["label_source"] = GIVEN
             taken = replace(solution, code=code, extra={**solution.extra, **own})
             try:
-                self.stage.add_candidate(taken, dropped or None, found.given)
+                self.stage.add_candidate(taken, dropped or None, found.given, found.source)
             except Duplicate:
                 self.tally.candidates["read"] -= 1
                 self._bad_row(
@@ -205,10 +210,12 @@ class Gathering:
                     )
                 )
 
-    def _all_candidates(self) -> Iterator[_Found]:
-        """Candidates of all sources, one source after another. Batches that wait end it, after all else."""
+    def _all_candidates(self, asked: bool) -> Iterator[_Found]:
+        """Candidates of the sources, one source after another. Batches that wait end it, after all else."""
         waits: list[str] = []
         for number, source in enumerate(self.recipe.candidates):
+            if isinstance(source, OpenAI | Vllm) is not asked:
+                continue
             if isinstance(source, Recorded):
                 tables = self._open(source.format, source)
                 for solution in recorded.sample(source.format, tables, self.tools, self.stage.by_entry_point):
@@ -218,17 +225,17 @@ class Gathering:
                         except RowError as error:
                             self._bad_row(error)
                             continue
-                        yield _Found(solution, source.extract, given=given)
+                        yield _Found(number, solution, source.extract, given=given)
             elif isinstance(source, Mutants):
                 self.tools.place = "mutants"
                 for problem in self._problems_of(number):
                     for solution in mutants.sample(problem, source.per_problem, self.recipe.seed):
-                        yield _Found(solution, Extraction.LAST_BLOCK)
+                        yield _Found(number, solution, Extraction.LAST_BLOCK)
             else:
                 self.tools.place = self._labels[number]
                 try:
                     for solution, dropped in self._sampled(number, source):
-                        yield _Found(solution, source.extract, dropped=dropped)
+                        yield _Found(number, solution, source.extract, dropped=dropped)
                 except BatchWaits as error:
                     waits.append(str(error))
         if waits:
@@ -241,10 +248,10 @@ class Gathering:
             raise RowError(self.tools.place, "verdict", "true or false, since the labels are given", describe(verdict))
         return verdict
 
-    def _sampled(self, number: int, source: OpenAI) -> Iterator[tuple[Solution, str | None]]:
+    def _sampled(self, number: int, source: OpenAI | Vllm) -> Iterator[tuple[Solution, str | None]]:
         """The answers of a model as candidates, and what they cost in the tally."""
         label = self._labels[number]
-        sampler = source.chat.sampler("openai")
+        sampler = chat_of(source, self.base).sampler(source.sampler)
         spent: Counter[str] = Counter()
         told: Counter[str] = Counter()
         for request, answers in self._asked(number, source, spent):
@@ -252,19 +259,25 @@ class Gathering:
                 told["answers"] += 1
                 told[f"finish_reason {solution.finish_reason}"] += 1
                 yield solution, dropped
-        self.tally.sampling[label] = {"sampler": "openai", **dict(sorted(told.items())), **dict(sorted(spent.items()))}
+        self.tally.sampling[label] = {
+            "sampler": source.sampler,
+            **dict(sorted(told.items())),
+            **dict(sorted(spent.items())),
+        }
         if source.price is not None:
             usd = spent["prompt_tokens"] * source.price.input + spent["output_tokens"] * source.price.output
             self.tally.sampling[label]["usd"] = round(usd / 1e6, 6)
 
-    def _asked(self, number: int, source: OpenAI, spent: Counter[str]) -> Iterator[tuple[Request, tuple[Answer, ...]]]:
+    def _asked(
+        self, number: int, source: OpenAI | Vllm, spent: Counter[str]
+    ) -> Iterator[tuple[Request, tuple[Answer, ...]]]:
         def requests() -> Iterator[Request]:
             return requests_of(self._problems_of(number), self._prompts[number], source.n)
 
         if not self.asking.dry:
             yield from answers_of(source, requests, self.asking.kept, self.count, self.base, spent, self.asking.tell)
             return
-        asked = asked_as(source, self.asking.kept, self.count)
+        asked = asked_as(source, self.asking.kept, self.count, self.base)
         if source.batch is not None:
             Batch(asked, self.base / source.batch).read(self.asking.tell)
         self.outlooks[self._labels[number]] = asked.look(requests())
@@ -281,16 +294,8 @@ class Gathering:
         found = {}
         for number, label in self._labels.items():
             look, source = self.outlooks[label], self.recipe.candidates[number]
-            assert isinstance(source, OpenAI)
-            price = asked_as(source, self.asking.kept, self.count).price
-            found[label] = {
-                "kept_answers": look.kept_answers,
-                "answers": look.answers,
-                "requests": look.most.requests,
-                "prompt_tokens": look.most.prompt_tokens,
-                "output_tokens": look.most.output_tokens if look.bounded else None,
-                "usd": round(price.usd(look.most), 6) if price is not None and look.bounded else None,
-            }
+            assert isinstance(source, OpenAI | Vllm)
+            found[label] = forecast_of(asked_as(source, self.asking.kept, self.count, self.base), look)
         return found
 
     def _problems_of(self, number: int) -> Iterator[Problem]:

@@ -31,9 +31,13 @@ def make(
     templates: Sequence[Template],
     stage: Stage,
     inputs: Sequence[dict[str, Any]],
+    stages: dict[str, Any],
     new: Path,
 ) -> dict[str, Any]:
-    """The manifest of a dataset that lies, all but the manifest, the card and the report, in the folder `new`."""
+    """The manifest of a dataset that lies, all but the manifest, the card and the report, in the folder `new`.
+
+    stages: what `difficulty` and `critiques` came to; null where the recipe has none.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "crl_data": crl_data.__version__,
@@ -55,6 +59,7 @@ def make(
         },
         "counts": tally.as_dict(),
         "cleaning": tally.cleaning,
+        **stages,
         "set_aside": tally.set_aside,
         "bad_rows": tally.bad_rows,
         "lists_are_cut_at": LISTED,

@@ -81,6 +81,8 @@ class Directory:
         """Move all that was written into its place, take away what else lay there, and put the file `last` last."""
         with writing(self.path):
             (self.path / last).unlink(missing_ok=True)
+            for stale in {file.name for file in self.path.glob("*.parquet")} - set(os.listdir(self.new)):
+                (self.path / stale).unlink()
             for new in sorted(self.new.iterdir()):
                 old = self.path / new.name
                 if new.is_dir():

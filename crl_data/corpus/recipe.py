@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, cast, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args
 from urllib.parse import urlsplit
 
 import yaml
@@ -125,6 +125,7 @@ class BudgetFor(_Part):
 class AskedModel(_Part):
     """How a model behind an OpenAI-compatible server is asked, whatever its answers are for (`samplers.openai`)."""
 
+    sampler: Literal["openai"]
     model: Annotated[str, Field(min_length=1)]
     base_url: str = "https://api.openai.com/v1"
     api_key_env: str | None = None
@@ -203,10 +204,53 @@ class AskedModel(_Part):
         )
 
 
-class OpenAI(AskedModel):
-    """Answers of a model to the solve prompt."""
+class LocalModel(_Part):
+    """How a model that runs here, in vLLM, is asked, whatever its answers are for (`samplers.vllm`)."""
 
-    sampler: Literal["openai"]
+    sampler: Literal["vllm"]
+    model: Annotated[str, Field(min_length=1)]
+    revision: str | None = None
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = 0.7
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    top_k: int | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = 8192
+    seed: int | None = None
+    thinking: bool | None = None
+    tensor_parallel_size: Annotated[int, Field(ge=1)] = 1
+    data_parallel_size: Annotated[int, Field(ge=1)] = 1
+    dtype: str = "auto"
+    max_model_len: Annotated[int, Field(ge=1)] | None = None
+    enforce_eager: bool = False
+    batch_size: Annotated[int, Field(ge=1)] = 256
+    engine: dict[str, Any] = {}
+
+    price: ClassVar[None] = None
+    budget: ClassVar[BudgetFor] = BudgetFor()
+    batch: ClassVar[None] = None
+
+    @field_validator("engine")
+    @classmethod
+    def _of_its_own(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if name in cls.model_fields or name.startswith("data_parallel"):
+                raise ValueError(f"no {name!r} here: it is a key of the sampler, or cannot be set")
+            if _is_secret(name) or name == "hf_token":
+                raise ValueError(f"no {name!r} here: a token of the Hub is in the environment (HF_TOKEN)")
+        return value
+
+    @model_validator(mode="after")
+    def _experts_in_one_place(self) -> Self:
+        if self.data_parallel_size > 1 and self.engine.get("enable_expert_parallel"):
+            raise ValueError(
+                "data_parallel_size of 1 beside engine.enable_expert_parallel (vLLM's server spreads experts over replicas: "
+                "sampler: openai)"
+            )
+        return self
+
+
+class OfCandidates(_Part):
+    """What the answers of a model to the solve prompt become candidates by."""
+
     n: Annotated[int, Field(ge=1)] = 4
     prompt: str | None = None
     extract: Extraction = Extraction.LAST_BLOCK
@@ -214,7 +258,75 @@ class OpenAI(AskedModel):
     share: Share = None
 
 
-CandidateSource = Annotated[Recorded | Mutants | OpenAI, Field(discriminator="sampler")]
+class OpenAI(AskedModel, OfCandidates):
+    """Answers of a model behind a server to the solve prompt."""
+
+
+class Vllm(LocalModel, OfCandidates):
+    """Answers of a model that runs here to the solve prompt."""
+
+
+CandidateSource = Annotated[Recorded | Mutants | OpenAI | Vllm, Field(discriminator="sampler")]
+
+
+class Written(_Rows):
+    """Answers that were written before."""
+
+    sampler: Literal["recorded"]
+    path: Annotated[str, Field(min_length=1)]
+
+    @property
+    def files(self) -> str:
+        return self.path
+
+
+class OfDifficulty(_Part):
+    """How difficult the problems are for a model: it is asked n times for each."""
+
+    n: Annotated[int, Field(ge=1)] = 8
+    candidates: bool = False
+    prompt: str | None = None
+    extract: Extraction = Extraction.LAST_BLOCK
+
+
+class OpenAIDifficulty(AskedModel, OfDifficulty):
+    pass
+
+
+class VllmDifficulty(LocalModel, OfDifficulty):
+    pass
+
+
+class RecordedDifficulty(Written, OfDifficulty):
+    pass
+
+
+DifficultyStage = Annotated[OpenAIDifficulty | VllmDifficulty | RecordedDifficulty, Field(discriminator="sampler")]
+
+
+class OfCritiques(_Part):
+    """Texts for critique records: a teacher writes n, and where it is asked to, a corrected solution."""
+
+    n: Annotated[int, Field(ge=1)] = 1
+    of: Literal["data", "pool"] = "data"
+    prompt: str | None = None
+    refine: bool = False
+    refine_prompt: str = "default"
+
+
+class OpenAICritiques(AskedModel, OfCritiques):
+    pass
+
+
+class VllmCritiques(LocalModel, OfCritiques):
+    pass
+
+
+class RecordedCritiques(Written, OfCritiques):
+    pass
+
+
+CritiqueStage = Annotated[OpenAICritiques | VllmCritiques | RecordedCritiques, Field(discriminator="sampler")]
 
 
 class CheckedBenchmark(_Part):
@@ -327,6 +439,8 @@ class Recipe(_Part):
     mix: Mix = Mix()
     prompts: Prompts = Prompts()
     split: Split = Split()
+    difficulty: DifficultyStage | None = None
+    critiques: CritiqueStage | None = None
     allow_licenses: tuple[str, ...] | None = None
     on_bad_rows: Literal["error", "skip"] = "error"
     max_field_mb: Annotated[int, Field(ge=1, le=1024)] = MAX_FIELD_MB
@@ -450,7 +564,7 @@ def _message(error: ValidationError) -> str:
     return f"{key}: expected {wanted}, got {came}"[:400]
 
 
-_MAY_HOLD_KEYS = frozenset({"base_url", "api_key_env", "extra_body"})
+_MAY_HOLD_KEYS = frozenset({"base_url", "api_key_env", "extra_body", "engine"})
 _SECRET = re.compile(
     r"(api|access|secret|private)[-_]?key|key$|secret|password|authorization|headers?$|bearer", re.IGNORECASE
 )

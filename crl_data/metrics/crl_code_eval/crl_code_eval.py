@@ -16,7 +16,6 @@ A candidate is code, a reference is Python source that raises where the code is 
 from __future__ import annotations
 
 import ast
-import math
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from crl_data.errors import InputError, TestsUnfit
 from crl_data.judging.judge import Judge, processors
 from crl_data.judging.limits import Calibration
 from crl_data.judging.policy import Policy, Timeouts, Way
+from crl_data.metrics.estimates import pass_at_k as estimate
 from crl_data.syntax import parse
 from crl_data.types import Judgement, Outcome, Problem, Solution, Test, TestKind
 
@@ -212,8 +212,3 @@ def pass_at_k(results: Results, k: Sequence[int]) -> dict[str, float]:
         if estimates:
             found[f"pass@{size}"] = fmean(estimates)
     return found
-
-
-def estimate(n: int, n_passed: int, k: int) -> float:
-    """How likely one of k candidates passes that are drawn from n, without bias: 1 - C(n - passed, k) / C(n, k)."""
-    return 1 - math.comb(n - n_passed, k) / math.comb(n, k)
