@@ -44,6 +44,7 @@ bench: $(VENV)/.installed-dev  # figures, and no test of them
 	$(BIN)/python -m benchmarks.judge_speed
 	$(BIN)/python -m benchmarks.judge_throughput verdicts start --limit 60
 	$(BIN)/python -m benchmarks.build_memory
+	$(BIN)/python -m benchmarks.near_duplicates
 
 clean:
 	rm -rf build dist $(VENV) $(VENV)-vllm

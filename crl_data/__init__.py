@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from crl_data.corpus.build import build
+    from crl_data.corpus.pool import load_mixed
     from crl_data.corpus.records import load_records
     from crl_data.judging import Judge, Policy
     from crl_data.judging.once import judge
@@ -32,6 +33,7 @@ __all__ = [
     "TestKind",
     "build",
     "judge",
+    "load_mixed",
     "load_records",
 ]
 
@@ -40,6 +42,7 @@ _HOMES = {
     "Policy": "crl_data.judging",
     "build": "crl_data.corpus.build",
     "judge": "crl_data.judging.once",
+    "load_mixed": "crl_data.corpus.pool",
     "load_records": "crl_data.corpus.records",
 }
 

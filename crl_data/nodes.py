@@ -1,8 +1,9 @@
-"""Node ids: whether a module of tests can hold a test, as far as that shows without running it. Pure."""
+"""Node ids: which tests a module has, and whether it can hold one, as far as that shows without running it. Pure."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from crl_data.syntax import parse
 
@@ -11,6 +12,25 @@ _DECORATORS = frozenset(
     ["pytest", "unittest", "functools", "staticmethod", "classmethod", "property", "mock", "patch", "wraps", "skip"]
 )
 _BASES = frozenset(["object", "TestCase", "unittest.TestCase", "unittest.IsolatedAsyncioTestCase"])
+
+
+def tests_of(source: str) -> list[str]:
+    """Node ids, without parameters, of what looks like a test in a module, in order of definition. Raises `SyntaxError`."""
+    return list(_tests(parse(source).body, ""))
+
+
+def _tests(body: list[ast.stmt], prefix: str) -> Iterator[str]:
+    """Node ids of what looks like a test and is defined here: a name that is imported is none, whatever it looks like."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
+            yield prefix + node.name
+        elif isinstance(node, ast.ClassDef) and (node.name.startswith("Test") or is_test_case(node)):
+            yield from _tests(node.body, f"{prefix}{node.name}::")
+
+
+def is_test_case(node: ast.ClassDef) -> bool:
+    """Whether a class says of itself that it is one of unittest's."""
+    return any(ast.unparse(base) in ("unittest.TestCase", "TestCase") for base in node.bases)
 
 
 class Names:

@@ -8,19 +8,23 @@ from typing import Any
 from crl_data.columns import Fault, describe
 from crl_data.compare import output_rule
 from crl_data.nodes import Names
+from crl_data.starter import fits, signature
 from crl_data.syntax import parse
 from crl_data.types import Problem, TestKind
 
 _KINDS = frozenset(TestKind)
 
 
-def fault_of(problem: Problem, kind: Any = None) -> Fault | None:
-    """The first thing about a problem that cannot be right, or None."""
+def fault_of(problem: Problem, kind: Any = None, *, untested: bool = False) -> Fault | None:
+    """The first thing about a problem that cannot be right, or None.
+
+    untested: it may have no tests, since the verdicts on its solutions are given and not drawn from any.
+    """
     if problem.test_kind not in _KINDS:
         return Fault("test_kind", "one of " + ", ".join(TestKind), describe(kind or problem.test_kind))
     if not problem.id:
         return Fault("id", "a name", "an empty string")
-    if not problem.tests:
+    if not problem.tests and not untested:
         return Fault("tests", "at least one test", "none")
     if problem.public_tests is not None and not 0 <= problem.public_tests <= len(problem.tests):
         return Fault("public_tests", f"a number from 0 to {len(problem.tests)}", str(problem.public_tests))
@@ -49,6 +53,9 @@ def _stdin(problem: Problem) -> Fault | None:
 def _function(problem: Problem) -> Fault | None:
     if not is_entry_point(problem.entry_point):
         return Fault("entry_point", "the function under test, `name` or `Class.method`", describe(problem.entry_point))
+    if why := unsupported(problem):
+        return Fault("starter_code", "nodes of ListNode and TreeNode, or plain values", why)
+    shapes = signature(problem.starter_code, problem.entry_point)
     for place, test in enumerate(problem.tests):
         for name, text in (("input", test.input), ("expected", test.expected)):
             try:
@@ -57,7 +64,25 @@ def _function(problem: Problem) -> Fault | None:
                 return Fault(f"tests[{place}].{name}", "JSON", f"{describe(text)} ({error})")
             if name == "input" and not isinstance(value, list):
                 return Fault(f"tests[{place}].input", "a JSON array of arguments", describe(value))
+            if shapes is None or not shapes.has_nodes:
+                continue
+            for shape, one in (
+                zip(shapes.arguments, value, strict=False) if name == "input" else [(shapes.result, value)]
+            ):
+                if not fits(shape, one):
+                    return Fault(f"tests[{place}].{name}", f"a list where a {shape} is meant", describe(one))
     return None
+
+
+def unsupported(problem: Problem) -> str:
+    """A class of LeetCode's that a function takes or gives and that is not known here; empty where there is none.
+
+    Its values would come as plain ones, for which no right solution is written: there is no verdict on such a problem.
+    """
+    if problem.test_kind is not TestKind.FUNCTION:
+        return ""
+    told = signature(problem.starter_code, problem.entry_point)
+    return told.unknown if told else ""
 
 
 def is_entry_point(name: str | None) -> bool:

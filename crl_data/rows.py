@@ -185,12 +185,12 @@ def _error(place: str, fault: Fault) -> RowError:
     return RowError(place, fault.field, fault.expected, fault.came)
 
 
-def problem_of(row: Row, max_field_mb: int = MAX_FIELD_MB) -> Problem:
+def problem_of(row: Row, max_field_mb: int = MAX_FIELD_MB, *, untested: bool = False) -> Problem:
     """The problem that a row holds. Raises `RowError` with the first fault."""
     for error in row_faults(row, PROBLEM, max_field_mb):
         raise error
     problem = make_problem(row.cells)
-    fault = fault_of(problem, row.cells.get("test_kind"))
+    fault = fault_of(problem, row.cells.get("test_kind"), untested=untested)
     if fault is not None:
         raise _error(row.place, fault)
     return problem

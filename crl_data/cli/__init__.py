@@ -27,6 +27,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Libraries = Annotated[
+    str, typer.Option(metavar="NAME,...", help="What solutions may import beyond the standard library.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for machines.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks.")]
 Threshold = Annotated[
@@ -98,7 +101,12 @@ def judge(
 @app.command(name="import")
 def import_(
     format_: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="humaneval, evalplus, mbpp, quixbugs, apps or problems.")
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="humaneval, evalplus, mbpp, bigcodebench, acecode, kodcode, leetcode, critique-verl, quixbugs, "
+            "apps or problems.",
+        ),
     ],
     source: Annotated[
         str,
@@ -106,7 +114,12 @@ def import_(
             metavar="SOURCE", help="A file, a folder, a pattern with *, or the id of a data set on the Hub."
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the Problem rows go.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE", help="Where the Problem rows go; with critique-verl, a folder is for its records."
+        ),
+    ],
     config: Annotated[str | None, typer.Option(metavar="NAME", help="Which config of the data set.")] = None,
     split: Annotated[
         str | None, typer.Option(metavar="NAME", help="Which split; train where there are several.")
@@ -114,6 +127,7 @@ def import_(
     revision: Annotated[str | None, typer.Option(metavar="NAME", help="Which commit, branch or tag.")] = None,
     limit: Limit = None,
     verify: Annotated[bool, typer.Option("--verify", help="Run every reference, and say which problems hold.")] = False,
+    libraries: Libraries = "numpy",
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -121,7 +135,7 @@ def import_(
     from crl_data.cli.import_ import run
     from crl_data.importers.tables import Which
 
-    run(format_, source, Which(config=config, split=split, revision=revision), out, limit, verify, json_)
+    run(format_, source, Which(config=config, split=split, revision=revision), out, limit, verify, libraries, json_)
 
 
 @app.command()
@@ -148,6 +162,24 @@ def explain(
     from crl_data.cli.explain import run
 
     run(directory, id_, sandbox, json_)
+
+
+@app.command()
+def relabel(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
+    threshold: Annotated[
+        float, typer.Option(metavar="T", help="True where more than this share passes; at 1, where every test does.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the other dataset goes; by default in its place.")
+    ] = None,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Draw other verdicts from the stored outcomes of a built dataset. Nothing is run."""
+    from crl_data.cli.relabel import run
+
+    run(directory, threshold, out, json_)
 
 
 @app.command()
@@ -198,9 +230,7 @@ def serve(
     queue: Annotated[
         int | None, typer.Option(min=1, help="How many requests are admitted at once.  [default: 64 for each job]")
     ] = None,
-    libraries: Annotated[
-        str, typer.Option(metavar="NAME,...", help="What solutions may import beyond the standard library.")
-    ] = "numpy",
+    libraries: Libraries = "numpy",
     json_: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crl_data.corpus.records import as_problem, calibration_of, find_record
+from crl_data.corpus.records import CRITIQUE, as_problem, calibration_of, find_record
 from crl_data.errors import InputError
 from crl_data.judging import Isolation, Judge, Policy, Timeouts
 from crl_data.judging.explain import Explained, explain
@@ -17,19 +17,25 @@ _CUT = 2000
 
 def run(directory: Path, name: str, sandbox: str, as_json: bool) -> None:
     record = find_record(directory, name)
-    if record.kind != "critique" or record.solution is None or record.judge is None:
+    if record.kind != CRITIQUE:
         raise InputError(
             f"{name}: a solve record has no solution to explain; "
             f"its critique records are called critique:{record.problem_id}:..."
         )
-    policy = Policy(
-        threshold=record.judge.threshold,
-        timeouts=Timeouts(record.judge.timeouts),
-        max_timeouts=record.judge.max_timeouts,
-        isolation=Isolation(record.judge.isolation),
-        libraries=tuple(
-            part.split()[0] for part in record.judge.runtime.split("; ")[1:] if not part.startswith("image ")
-        ),
+    if record.solution is None or not record.tests:
+        raise InputError(f"{name}: expected a solution and tests to run again, got a record with a given verdict alone")
+    policy = (
+        Policy()
+        if record.judge is None
+        else Policy(
+            threshold=record.judge.threshold,
+            timeouts=Timeouts(record.judge.timeouts),
+            max_timeouts=record.judge.max_timeouts,
+            isolation=Isolation(record.judge.isolation),
+            libraries=tuple(
+                part.split()[0] for part in record.judge.runtime.split("; ")[1:] if not part.startswith("image ")
+            ),
+        )
     )
     solution = Solution(problem_id=record.problem_id, id=record.solution_id or "", code=record.solution)
     with Judge(jobs=1, sandbox=sandbox, policy=policy) as judge:

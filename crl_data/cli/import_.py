@@ -12,20 +12,28 @@ from pathlib import Path
 from tqdm import tqdm
 
 from crl_data.columns import PROBLEM
+from crl_data.corpus import imported
 from crl_data.corpus.label import REFERENCE_FAILS
 from crl_data.errors import InputError, RowError
-from crl_data.importers import SetAside, Tools, read_problems
+from crl_data.importers import SetAside, Tools, critique_verl, read_problems
 from crl_data.importers.tables import Which, open_tables
-from crl_data.judging import Judge, Prepared
+from crl_data.judging import Judge, Policy, Prepared
 from crl_data.judging.reference import Reference
-from crl_data.rows import RowWriter, cells_of
+from crl_data.rows import SUFFIXES, RowWriter, cells_of
 from crl_data.sandbox import open_sandbox
 from crl_data.types import Problem
 
 _AHEAD = 16
+_RECORDS = "critique-verl"  # the one format that is of records, too
 
 
-def run(format_: str, source: str, which: Which, out: Path, limit: int | None, verify: bool, as_json: bool) -> None:
+def run(
+    format_: str, source: str, which: Which, out: Path, limit: int | None, verify: bool, libraries: str, as_json: bool
+) -> None:
+    """Write the problems of a source; with `verify`, run the references, which may import the named libraries."""
+    if format_ == _RECORDS and not out.name.endswith(SUFFIXES):
+        _import_records(source, which, out, verify or limit is not None, as_json)
+        return
     counts: Counter[str] = Counter()
     notes: list[tuple[str, str]] = []
 
@@ -40,7 +48,9 @@ def run(format_: str, source: str, which: Which, out: Path, limit: int | None, v
                 known.append(opened.enter_context(Reference(open_sandbox())))
             return known[0]
 
-        check = _Check(opened.enter_context(Judge()), notes, counts) if verify else None
+        named = tuple(name.strip() for name in libraries.split(",") if name.strip())
+        judge = opened.enter_context(Judge(policy=Policy(libraries=named))) if verify else None
+        check = _Check(judge, notes, counts) if judge else None
         writer = opened.enter_context(RowWriter(out, PROBLEM))
         ids: set[str] = set()
         tools = Tools(references, refuse)
@@ -65,6 +75,28 @@ def run(format_: str, source: str, which: Which, out: Path, limit: int | None, v
         if not counts["problems"]:
             raise InputError(f"{source}: expected at least one problem of the format {format_}, got none")
     _say(out, counts, notes, verify, as_json)
+
+
+def _import_records(source: str, which: Which, out: Path, told_more: bool, as_json: bool) -> None:
+    """Records, into a folder like that of a build."""
+    if told_more:
+        raise InputError("--verify, --limit: expected neither where records are imported, into a folder")
+    tables = open_tables(source, Path(), which)
+
+    def refuse(error: RowError) -> None:
+        raise error
+
+    def unused() -> Reference:
+        raise AssertionError("no reference has to be run for records")
+
+    counts = imported.write(
+        _RECORDS, lambda: critique_verl.records(tables, Tools(unused, refuse)), tables.described(), out
+    )
+    if as_json:
+        print(json.dumps(counts))
+    else:
+        told = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("critique", "solve", "again") if counts[kind])
+        print(f"{counts['critique'] + counts['solve']:,} records ({told}): {out}")
 
 
 class _Check:

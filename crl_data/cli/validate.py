@@ -12,7 +12,7 @@ from crl_data.corpus.critiques import fault_of_critique
 from crl_data.corpus.difficulty import fault_of_difficulty
 from crl_data.corpus.manifest import read_manifest
 from crl_data.corpus.outputs import file_hash
-from crl_data.corpus.records import fault_of_record
+from crl_data.corpus.records import GIVEN, fault_of_record
 from crl_data.errors import InputError, RowError
 from crl_data.problems import fault_of
 from crl_data.rows import make_problem, read_rows, row_faults
@@ -35,8 +35,11 @@ def run(path: Path, as_json: bool) -> None:
         print(f"{path}: no fault")
 
 
-def _of_file(path: Path) -> Iterator[str]:
-    """Every fault of a file of problems or solutions; which of them it is, its first row says."""
+def _of_file(path: Path, untested: bool = False) -> Iterator[str]:
+    """Every fault of a file of problems or solutions; which of them it is, its first row says.
+
+    untested: problems may have no tests.
+    """
     columns: Struct | None = None
     seen: set[tuple[str, ...]] = set()
     number = 0
@@ -56,7 +59,7 @@ def _of_file(path: Path) -> Iterator[str]:
             yield str(RowError(row.place, "id", "an id that no row before it has", f"{name[-1]!r} again"))
         seen.add(name)
         if columns is PROBLEM:
-            fault = fault_of(make_problem(row.cells), row.cells.get("test_kind"))
+            fault = fault_of(make_problem(row.cells), row.cells.get("test_kind"), untested=untested)
             if fault is not None:
                 yield str(RowError(row.place, fault.field, fault.expected, fault.came))
         elif columns in _MEANING:
@@ -98,7 +101,9 @@ def _kind_of(cells: dict[str, object]) -> Struct:
 
 def _of_directory(path: Path) -> Iterator[str]:
     """Every fault of a built dataset: files that are missing or changed, rows that are not as their columns say."""
-    files = read_manifest(path)["files"]
+    manifest = read_manifest(path, ("files",))
+    files = manifest["files"]
+    untested = any(source.get("labels") == GIVEN for source in manifest.get("recipe", {}).get("candidates", ()))
     for folder in ("data", "pool"):
         for file in sorted((path / folder).glob("*")):
             if str(file.relative_to(path)) not in files:
@@ -110,7 +115,7 @@ def _of_directory(path: Path) -> Iterator[str]:
         elif not isinstance(told, dict) or file_hash(file) != told.get("sha256"):
             yield f"{file}: expected the content that the manifest tells, got another"
         elif name.startswith(("data/", "pool/", "problems", "critiques", "difficulty")):
-            yield from _of_file(file)
+            yield from _of_file(file, untested)
     problems: dict[str, str] = {}
     for name in files:
         if name.startswith("data/") and (path / name).is_file():

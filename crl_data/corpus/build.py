@@ -7,7 +7,6 @@ inputs and the recipe alone, so that a build that is killed and run again ends w
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import tempfile
 from collections import Counter
@@ -18,8 +17,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from crl_data.columns import CANDIDATE, DIFFICULTY, JUDGEMENT, PROBLEM, Column, Scalar, Struct
-from crl_data.corpus import card, manifest
+from crl_data.columns import DIFFICULTY
+from crl_data.corpus import finish, manifest
 from crl_data.corpus.assemble import Assembly
 from crl_data.corpus.critiques import Critiquing
 from crl_data.corpus.difficulty import Measure
@@ -38,11 +37,9 @@ from crl_data.judging import Judge
 from crl_data.judging.canaries import Watch
 from crl_data.judging.reference import Reference
 from crl_data.prompts import load_template
-from crl_data.report import write_report
-from crl_data.rows import RowWriter, cells_of, write_parquet
+from crl_data.rows import RowWriter
 from crl_data.sandbox import Sandbox
 
-_PROBLEMS = Struct((*PROBLEM.columns, Column("set_aside", Scalar(str))))
 _NO_RECORDS = "no problem is left to make a record of"
 
 
@@ -141,8 +138,8 @@ class _Run:
                 jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store
             ) as judge:
                 self.label(stage, judge, measure, asker)
-                manifest = self.assemble(stage, judge, directory, measure, critiquing, asker)
-            return Built(directory=directory.path, manifest=manifest, judged=store.kept, remembered=store.hits)
+                made = self.finish(stage, judge, directory, measure, critiquing, asker)
+            return Built(directory=directory.path, manifest=made, judged=store.kept, remembered=store.hits)
 
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
         sandbox = self.recipe.judge.open_sandbox()
@@ -169,6 +166,7 @@ class _Run:
             )
             with self.progress("problems") as seen:
                 gathering.problems(seen)
+            gathering.clean()
             with self.progress("candidates") as seen:
                 gathering.candidates(seen)
             self.inputs = gathering.inputs
@@ -219,7 +217,7 @@ class _Run:
         with self.progress("judging", stage.count_candidates()) as seen:
             judge_candidates(stage, judge, watch, self.tally, seen)
 
-    def assemble(
+    def finish(
         self,
         stage: Stage,
         judge: Judge,
@@ -239,22 +237,8 @@ class _Run:
                 RowWriter(new / "difficulty.parquet", DIFFICULTY) as writer,
             ):
                 self.stages["difficulty"] = measure.run(judge, asker, writer.write, seen)
-        assembly = Assembly(self.recipe, stage, judge, self.tally, self.solve, self.critique)
-        write_parquet(
-            new / "problems.parquet",
-            _PROBLEMS,
-            lambda: ({**cells_of(p), "set_aside": why} for p, why in stage.problems(kept_only=False)),
-        )
-        write_parquet(
-            new / "candidates.parquet",
-            CANDIDATE,
-            lambda: ({**cells_of(c), "dropped": why} for _, c, why in stage.candidates(kept_only=False)),
-        )
-        write_parquet(new / "judgements.parquet", JUDGEMENT, stage.judgements)
-        assembly.write_pool(directory)
-        mixed = assembly.mixed()
-        assembly.write_data(directory, mixed)
-        self.tally.mix = {"critiques wanted": mixed.wanted, "shortfall": mixed.shortfall}
+        templates = (self.solve, self.critique)
+        finish.write_rows(directory, Assembly(self.recipe, stage, self.tally, *templates))
         if critiquing is not None:
             with self.progress("critiques") as seen:
                 self.stages["critiques"] = critiquing.write(judge, asker, new / "critiques.parquet", seen)
@@ -264,22 +248,21 @@ class _Run:
             self.limit,
             self.tally,
             self.tokenizer,
-            judge,
-            (self.solve, self.critique),
+            judge.sandbox,
+            templates,
             stage,
             self.inputs,
             self.stages,
             new,
         )
-        directory.write_text("README.md", card.render(made))
-        write_report(new, made)
-        directory.write_text("manifest.json", json.dumps(made, indent=2, ensure_ascii=False) + "\n")
-        directory.publish(last="manifest.json")
+        finish.publish(directory, made)
         return made
 
     def finish_counts(self, stage: Stage) -> None:
         for name, reason in stage.set_aside_problems():
             self.tally.set_problem_aside(name, reason)
+        for problem, _ in stage.problems():
+            self.tally.after.count(problem)
         self.tally.problems["kept"] = stage.count("problems", "set_aside is null")
         self.tally.candidates["kept"] = stage.count_candidates()
         self.tally.candidates_dropped.update(stage.counts("candidates", "dropped"))

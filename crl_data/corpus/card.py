@@ -24,9 +24,16 @@ def render(manifest: dict[str, Any]) -> str:
         undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
     environment.filters["number"] = lambda value: f"{value:,}"
+    environment.filters["figure"] = lambda value: "none" if value is None else f"{value:,}"
     environment.filters["share"] = lambda value, whole: f"{100 * value / whole:.1f} %" if whole else "none"
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
-    body = template.render(m=manifest, counts=manifest["counts"], totals=_totals(manifest))
+    body = template.render(
+        m=manifest,
+        counts=manifest["counts"],
+        totals=_totals(manifest),
+        unknown=sum(source["problems"] for source in manifest["sources"] if not source["license"]),
+        allowed="unknown" in (manifest["recipe"]["allow_licenses"] or ()),
+    )
     front = yaml.safe_dump(front_matter(manifest), sort_keys=False, allow_unicode=True)
     return f"---\n{front}---\n\n{body.strip()}\n"
 
@@ -67,7 +74,9 @@ def front_matter(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _totals(manifest: dict[str, Any]) -> dict[str, int]:
     """The counts of records over all splits."""
-    totals: dict[str, int] = dict.fromkeys(("records", "solve", "critique", "critique true", "critique false"), 0)
+    totals: dict[str, int] = dict.fromkeys(
+        ("records", "solve", "critique", "critique true", "critique false", "critique given"), 0
+    )
     for split in manifest["counts"]["records"].values():
         for name, count in split.items():
             totals[name] += count

@@ -51,6 +51,7 @@ def forecast(
     sizes: dict[str, int] = {}
     for problem, _ in stage.problems():
         sizes[problem.id] = len(problem.tests)
+        tally.after.count(problem)
         if problem.reference is not None:
             references += 1
             tests += len(problem.tests)

@@ -8,7 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from crl_data.cleaning.duplicates import fingerprint
+from crl_data.columns import describe
+from crl_data.corpus.clean import clean
 from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recorded, Vllm
+from crl_data.corpus.records import GIVEN
 from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, chat_of, forecast_of, labels_of, requests_of
 from crl_data.corpus.select import CountTokens, draw, select_tests
 from crl_data.corpus.stage import Duplicate, Stage
@@ -22,10 +26,9 @@ from crl_data.samplers import mutants, recorded
 from crl_data.samplers.batch import Batch, BatchWaits
 from crl_data.samplers.kept import Kept, Outlook
 from crl_data.samplers.model import Answer, Request
-from crl_data.types import Problem, Solution, TestKind
+from crl_data.types import Problem, Solution
 
 UNKNOWN_LICENSE = "unknown"
-JUDGED_KINDS = frozenset({TestKind.STDIN, TestKind.FUNCTION, TestKind.ASSERT})
 ITS_PROBLEM = "its problem was set aside"
 
 
@@ -40,6 +43,16 @@ class Asking:
     kept: Kept
     tell: Callable[[str], object]
     dry: bool = False
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A candidate: the rule for its code, its verdict where that is given, and why it is dropped where it is already."""
+
+    solution: Solution
+    rule: Extraction
+    given: bool | None = None
+    dropped: str | None = None
 
 
 class Gathering:
@@ -65,7 +78,7 @@ class Gathering:
         self.asking = asking
         self.outlooks: dict[str, Outlook] = {}
         self.to_come: Counter[str] = Counter()  # by problem, the answers that a dry run does not ask for
-        self.tools = Tools(references, self._bad_row, recipe.max_field_mb)
+        self.tools = Tools(references, self._bad_row, recipe.max_field_mb, recipe.labels_are_given)
         self.inputs: list[dict[str, Any]] = []
         self._shares = _intervals(recipe)
         named = {number: source for number, source in enumerate(recipe.candidates) if isinstance(source, OpenAI | Vllm)}
@@ -74,6 +87,7 @@ class Gathering:
             number: load_template("solve", source.prompt or recipe.prompts.solve, base)
             for number, source in named.items()
         }
+        self.fingerprints: dict[str, bytes] = {}
         self.partial = limit is not None or any(source.limit for source in recipe.problems)
 
     def _bad_row(self, error: RowError) -> None:
@@ -100,6 +114,10 @@ class Gathering:
                     RowError(self.tools.place, "id", "an id that no problem before it has", f"{problem.id!r} again")
                 )
 
+    def clean(self) -> None:
+        """Set aside what stands twice, and what is a question of a benchmark."""
+        self.tally.cleaning = clean(self.recipe.clean, self.base, self.stage, self.fingerprints)
+
     def _all_problems(self) -> Iterator[Problem | SetAside]:
         left = self.limit
         for source in self.recipe.problems:
@@ -120,12 +138,14 @@ class Gathering:
         return tables
 
     def _add(self, problem: Problem) -> None:
+        self.tally.before.count(problem)
         license_ = problem.source.license or UNKNOWN_LICENSE
         if self.recipe.allow_licenses is not None and license_ not in self.recipe.allow_licenses:
             self.stage.add_problem(problem, f"its licence is not allowed: {license_}")
             return
-        if problem.test_kind not in JUDGED_KINDS:
-            self.stage.add_problem(problem, f"tests of kind {problem.test_kind} cannot be judged by this version")
+        if not problem.tests:
+            self.stage.add_problem(problem)
+            self.fingerprints[problem.id] = fingerprint(problem)
             return
         settings = self.recipe.select
         selected = select_tests(problem, settings.max_test_tokens, settings.max_tests, self.recipe.seed, self.count)
@@ -134,6 +154,7 @@ class Gathering:
             self.stage.add_problem(problem, "no test is short enough")
         else:
             self.stage.add_problem(kept)
+            self.fingerprints[problem.id] = fingerprint(problem)
         self.tally.tests["read"] += len(problem.tests)
         self.tally.tests["too long"] += selected.too_long
         self.tally.tests["not drawn"] += selected.too_many
@@ -143,7 +164,8 @@ class Gathering:
 
     def candidates(self, seen: Callable[[], object]) -> None:
         """Read or make all candidates, take the code out of them, and put them on the stage."""
-        for solution, rule, why_not in self._all_candidates():
+        for found in self._all_candidates():
+            solution = found.solution
             seen()
             known, why_aside = self.stage.status(solution.problem_id)
             if not known:
@@ -158,16 +180,20 @@ class Gathering:
                     )
                 continue
             self.tally.candidates["read"] += 1
-            code, why_none = code_of(solution, rule)
-            dropped = why_not or why_none or (ITS_PROBLEM if why_aside else None)
+            code, why_none = code_of(solution, found.rule)
+            dropped = found.dropped or why_none or (ITS_PROBLEM if why_aside else None)
+            if not dropped and found.given is None and not self.stage.has_tests(solution.problem_id):
+                dropped = "its problem has no tests, and its verdict is not given"
             thought = solution.extra.get("reasoning_tokens")
-            own = {
+            own: dict[str, str | int | None] = {
                 "reasoning_tokens": thought if type(thought) is int else None,
-                "extraction": rule if solution.code is None else None,
+                "extraction": found.rule if solution.code is None else None,
             }
+            if found.given is not None:
+                own["label_source"] = GIVEN
             taken = replace(solution, code=code, extra={**solution.extra, **own})
             try:
-                self.stage.add_candidate(taken, dropped or None)
+                self.stage.add_candidate(taken, dropped or None, found.given)
             except Duplicate:
                 self.tally.candidates["read"] -= 1
                 self._bad_row(
@@ -179,29 +205,41 @@ class Gathering:
                     )
                 )
 
-    def _all_candidates(self) -> Iterator[tuple[Solution, Extraction, str | None]]:
-        """Candidates, the rule for their code, and why one is dropped already. Batches that wait end it, after all else."""
+    def _all_candidates(self) -> Iterator[_Found]:
+        """Candidates of all sources, one source after another. Batches that wait end it, after all else."""
         waits: list[str] = []
         for number, source in enumerate(self.recipe.candidates):
             if isinstance(source, Recorded):
                 tables = self._open(source.format, source)
                 for solution in recorded.sample(source.format, tables, self.tools, self.stage.by_entry_point):
                     if self._answers(number, solution.problem_id):
-                        yield solution, source.extract, None
+                        try:
+                            given = self._given(solution) if source.labels == GIVEN else None
+                        except RowError as error:
+                            self._bad_row(error)
+                            continue
+                        yield _Found(solution, source.extract, given=given)
             elif isinstance(source, Mutants):
                 self.tools.place = "mutants"
                 for problem in self._problems_of(number):
                     for solution in mutants.sample(problem, source.per_problem, self.recipe.seed):
-                        yield solution, Extraction.LAST_BLOCK, None
+                        yield _Found(solution, Extraction.LAST_BLOCK)
             else:
                 self.tools.place = self._labels[number]
                 try:
                     for solution, dropped in self._sampled(number, source):
-                        yield solution, source.extract, dropped
+                        yield _Found(solution, source.extract, dropped=dropped)
                 except BatchWaits as error:
                     waits.append(str(error))
         if waits:
             raise BatchWaits("; ".join(waits))
+
+    def _given(self, solution: Solution) -> bool:
+        """The verdict that a row of recorded solutions gives. Raises `RowError` where it gives none."""
+        verdict = solution.extra.get("verdict")
+        if not isinstance(verdict, bool):
+            raise RowError(self.tools.place, "verdict", "true or false, since the labels are given", describe(verdict))
+        return verdict
 
     def _sampled(self, number: int, source: OpenAI | Vllm) -> Iterator[tuple[Solution, str | None]]:
         """The answers of a model as candidates, and what they cost in the tally."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
 from crl_data.corpus.gather import ITS_PROBLEM
+from crl_data.corpus.records import shared_cells, untested_cells
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.tally import Tally
 from crl_data.errors import InputError
@@ -20,20 +21,30 @@ _AHEAD = 16
 
 
 def check_references(stage: Stage, judge: Judge, watch: Watch, seen: Callable[[], object]) -> None:
-    """Prepare every problem; set those aside whose own reference does not pass all of their tests."""
+    """Prepare every problem; set those aside whose own reference does not pass all of their tests.
+
+    Problems without tests have nothing to prepare: the verdicts on their solutions are given.
+    """
 
     def take(problem: Problem, future: Future[Prepared]) -> None:
         try:
-            fault = future.result().reference_fault
+            prepared = future.result()
+            fault = prepared.reference_fault
         except InputError as error:  # its tests are no tests
             fault = str(error)
         if fault:
             stage.set_aside(problem.id, f"{REFERENCE_FAILS}: {fault}")
+        else:
+            stage.share(problem.id, shared_cells(prepared, judge.info(prepared)))
         watch.look()
         seen()
 
     waiting: deque[tuple[Problem, Future[Prepared]]] = deque()
     for problem, _ in stage.problems():
+        if not problem.tests:
+            stage.share(problem.id, untested_cells(problem))
+            seen()
+            continue
         waiting.append((problem, judge.prepare(problem)))
         if len(waiting) >= _AHEAD * judge.jobs:
             take(*waiting.popleft())
@@ -46,9 +57,7 @@ def judge_candidates(stage: Stage, judge: Judge, watch: Watch, tally: Tally, see
     """Judge every candidate that was not dropped, and put its judgement on the stage."""
     for place, judgement in _judged(stage, judge):
         stage.judged(place, cells_of(judgement))
-        tally.judgements[{True: "true", False: "false", None: "inconclusive"}[judgement.verdict]] += 1
-        tally.judgements["judged"] += 1
-        tally.outcomes.update(Counter(str(outcome) for outcome in judgement.outcomes))
+        tally.judged(judgement.verdict, judgement.outcomes)
         watch.look()
         seen()
 

@@ -15,9 +15,10 @@ from crl_data.corpus.recipe import Recipe
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.tally import LISTED, Tally
 from crl_data.errors import InputError
-from crl_data.judging import JUDGE_VERSION, Judge
+from crl_data.judging import JUDGE_VERSION
 from crl_data.prompts import Template
 from crl_data.rows import cells_of
+from crl_data.sandbox import Sandbox
 
 
 def make(
@@ -26,7 +27,7 @@ def make(
     limit: int | None,
     tally: Tally,
     tokenizer: str,
-    judge: Judge,
+    sandbox: Sandbox,
     templates: Sequence[Template],
     stage: Stage,
     inputs: Sequence[dict[str, Any]],
@@ -37,16 +38,16 @@ def make(
 
     stages: what `difficulty` and `critiques` came to; null where the recipe has none.
     """
-    sandbox = judge.sandbox
     return {
         "schema_version": SCHEMA_VERSION,
         "crl_data": crl_data.__version__,
         "name": path.stem,
         "recipe": _without_paths(recipe.model_dump(mode="json")),
         "limit": limit,
-        "inputs": [_hashed(one) for one in inputs],
+        "inputs": [hashed(one) for one in inputs],
         "sources": _sources(stage),
         "prompts": {template.kind: template.label for template in templates},
+        "templates": {template.kind: template.text for template in templates},
         "test_length": tokenizer,
         "judge": {
             "version": JUDGE_VERSION,
@@ -58,30 +59,39 @@ def make(
         },
         "counts": tally.as_dict(),
         **stages,
+        "cleaning": tally.cleaning,
         "set_aside": tally.set_aside,
         "bad_rows": tally.bad_rows,
         "lists_are_cut_at": LISTED,
-        "files": {
-            str(file.relative_to(new)): {"sha256": file_hash(file), "bytes": file.stat().st_size}
-            for file in sorted(new.rglob("*.parquet"))
-        },
+        "files": content_of(new),
     }
 
 
-def read_manifest(directory: Path) -> dict[str, Any]:
-    """The manifest of a built dataset. Raises `InputError` where there is none, or something else by that name."""
+def content_of(new: Path) -> dict[str, dict[str, Any]]:
+    """The files of rows in a folder: their content as a hash, and their size."""
+    return {
+        str(file.relative_to(new)): {"sha256": file_hash(file), "bytes": file.stat().st_size}
+        for file in sorted(new.rglob("*.parquet"))
+    }
+
+
+def read_manifest(directory: Path, parts: Sequence[str] = ("recipe", "judge", "counts", "files")) -> dict[str, Any]:
+    """The manifest of a built dataset. Raises `InputError` where there is none, or something else by that name.
+
+    parts: what has to be in it; that of an imported dataset (`imported`) has neither a recipe nor a judge.
+    """
     path = directory / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputError(f"{directory}: expected a built dataset, got no manifest.json that can be read") from None
-    for name in ("recipe", "judge", "counts", "files"):
+    for name in parts:
         if not isinstance(manifest, dict) or not isinstance(manifest.get(name), dict):
             raise InputError(f"{path}: {name}: expected the manifest of a built dataset, with an object here, got none")
     return dict(manifest)
 
 
-def _hashed(told: dict[str, Any]) -> dict[str, Any]:
+def hashed(told: dict[str, Any]) -> dict[str, Any]:
     """What `Tables.described` tells of an input, a file with its content instead of its place."""
     if "file" not in told:
         return told

@@ -2,8 +2,8 @@
 
 `critique_share` of the problems give a critique record, the others a solve record, so that the total is the same at every
 share; the problems are drawn by seed in one order for all shares, so that those of 0.2 are among those of 0.5. A problem
-none of whose candidates was decided can only give a solve record; where there are too few others, the share falls short,
-and the shortfall is counted.
+none of whose candidates was decided can only give a solve record: it is passed over and counted, and the next one drawn
+takes its place; where there are too few others, the share falls short, and the shortfall is counted.
 
 `balance` is the wanted share of True among critique records. It is reached by choosing candidates, and where they do not
 suffice by making fewer critique records; nothing is ever taken twice.
@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crl_data.corpus.select import draw
+
+TRAIN, TEST = "train", "test"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +33,13 @@ class Choice:
 class Mixed:
     """What was chosen: for each critique problem its candidates (their places); all other problems give solve records.
 
-    wanted: critique records asked for. shortfall: how many are missing, and why.
+    wanted: critique records asked for. shortfall: how many are missing, and why. passed_over: problems that were drawn for
+    a critique record and have no candidate to show: they give solve records, and the next ones took their place.
     """
 
     critiques: dict[str, tuple[int, ...]]
     wanted: int
+    passed_over: int = 0
     shortfall: dict[str, int] = field(default_factory=dict)
 
 
@@ -57,6 +61,7 @@ def mix(problems: Sequence[str], choices: Mapping[str, Sequence[Choice]], settin
     wanted = round(settings.share * len(order))
     quota = _Quota(settings.balance, wanted if settings.per_problem == 1 else None)
     chosen: dict[str, list[Choice]] = {}
+    passed_over = 0
     for name in order:
         records = quota.true + quota.false
         if settings.per_problem > 1:
@@ -67,13 +72,26 @@ def mix(problems: Sequence[str], choices: Mapping[str, Sequence[Choice]], settin
         if picked:
             chosen[name] = picked
             quota.count(picked, 1)
+        else:
+            passed_over += 1
     dropped = quota.drop_surplus(chosen)
     missing = wanted - quota.true - quota.false - dropped
     shortfall = {"no candidate of a wanted verdict is left": missing} if missing > 0 else {}
     if dropped:
         shortfall["left out for the balance"] = dropped
     critiques = {name: tuple(one.place for one in picked) for name, picked in chosen.items()}
-    return Mixed(critiques=critiques, wanted=wanted, shortfall=shortfall)
+    return Mixed(critiques=critiques, wanted=wanted, passed_over=passed_over, shortfall=shortfall)
+
+
+def splits(problems: Sequence[str], test_share: float, seed: int) -> dict[str, list[str]]:
+    """The problems of each split, in the order that their records stand in: both drawn by seed."""
+    drawn = sorted(problems, key=lambda name: draw(seed, "split", name))
+    of_test = set(drawn[: round(test_share * len(drawn))])
+    order = sorted(problems, key=lambda name: draw(seed, "order", name))
+    return {
+        TRAIN: [name for name in order if name not in of_test],
+        TEST: [name for name in order if name in of_test],
+    }
 
 
 def _pick(problem: str, choices: Sequence[Choice], wants: tuple[bool, ...], settings: Mixing) -> list[Choice]:

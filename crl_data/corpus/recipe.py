@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args
 from urllib.parse import urlsplit
@@ -15,6 +16,9 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from crl_data.cleaning.benchmarks import EXPECTED, SAME_QUESTIONS, is_known
+from crl_data.cleaning.duplicates import LEAST_JACCARD
+from crl_data.corpus.mix import Mixing
 from crl_data.errors import InputError
 from crl_data.importers import PROBLEM_FORMATS, SOLUTION_FORMATS
 from crl_data.importers.tables import Tables, Which, open_tables
@@ -82,6 +86,7 @@ class Recorded(_Rows):
     path: str
     format: str = "solutions"
     extract: Extraction = Extraction.LAST_BLOCK
+    labels: Literal["executed", "given"] = "executed"
     share: Share = None
 
     @property
@@ -324,6 +329,44 @@ class RecordedCritiques(Written, OfCritiques):
 CritiqueStage = Annotated[OpenAICritiques | VllmCritiques | RecordedCritiques, Field(discriminator="sampler")]
 
 
+class CheckedBenchmark(_Part):
+    """A benchmark whose questions no problem may hold: its name, and the files that they stand in."""
+
+    name: Annotated[str, Field(min_length=1)]
+    path: str
+    field: str | None = None
+    since: date | None = None
+
+    @model_validator(mode="after")
+    def _readable(self) -> CheckedBenchmark:
+        if self.field is None and not is_known(self.name):
+            raise ValueError(
+                f"one of {', '.join((*EXPECTED, *SAME_QUESTIONS))}, or the field that holds the question beside the name"
+            )
+        if self.since is not None and self.name != "livecodebench":
+            raise ValueError("since beside livecodebench only: the questions of others have no day")
+        return self
+
+
+class Clean(_Part):
+    """Which problems are set aside because they stand twice, or are questions of a benchmark."""
+
+    duplicates: Literal["near", "exact", "none"] = "near"
+    jaccard: Annotated[float, Field(ge=LEAST_JACCARD, le=1)] = 0.8
+    decontaminate: tuple[CheckedBenchmark, ...] = ()
+    contaminated: Literal["drop", "flag"] = "drop"
+    ngram: Annotated[int, Field(ge=5, le=100)] = 10
+    substring: Annotated[int, Field(ge=20, le=10_000)] = 150
+
+    @field_validator("decontaminate")
+    @classmethod
+    def _named_once(cls, value: tuple[CheckedBenchmark, ...]) -> tuple[CheckedBenchmark, ...]:
+        names = [one.name for one in value]
+        if len(set(names)) < len(names):
+            raise ValueError("each benchmark once, all its files in one path")
+        return value
+
+
 class Select(_Part):
     """Which tests are kept. Defaults are the paper's."""
 
@@ -390,6 +433,7 @@ class Recipe(_Part):
 
     problems: Annotated[tuple[ProblemSource, ...], Field(min_length=1)]
     candidates: tuple[CandidateSource, ...] = ()
+    clean: Clean = Clean()
     select: Select = Select()
     judge: JudgeSettings = JudgeSettings()
     mix: Mix = Mix()
@@ -402,6 +446,23 @@ class Recipe(_Part):
     max_field_mb: Annotated[int, Field(ge=1, le=1024)] = MAX_FIELD_MB
     engine: Literal["local"] = "local"
     seed: int = 0
+
+    def mixing(self) -> Mixing:
+        """What mixing needs to know of the recipe."""
+        settings = self.mix
+        return Mixing(
+            share=settings.critique_share,
+            pick=settings.pick,
+            balance=settings.balance,
+            per_problem=settings.per_problem,
+            threshold=self.judge.threshold,
+            seed=self.seed,
+        )
+
+    @property
+    def labels_are_given(self) -> bool:
+        """Whether some verdicts are given, so that a problem need not have tests."""
+        return any(isinstance(source, Recorded) and source.labels == "given" for source in self.candidates)
 
     @field_validator("candidates")
     @classmethod

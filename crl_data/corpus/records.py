@@ -17,50 +17,62 @@ from crl_data.judging.limits import NOT_CALIBRATED, Calibration, recorded
 from crl_data.judging.policy import Way
 from crl_data.problems import fault_of
 from crl_data.prompts import Template
-from crl_data.rows import Row, make_problem, make_sampler, read_rows
-from crl_data.types import JudgeInfo, Judgement, Problem, Record, Solution, Source, Test, TestKind
+from crl_data.rows import Row, cells_of, make_problem, make_sampler, read_rows
+from crl_data.types import JudgeInfo, Problem, Record, Solution, Source, Test, TestKind
 
 SOLVE, CRITIQUE = "solve", "critique"
-_OF_PROBLEM = ("question", "test_kind", "tests", "entry_point", "checker", "starter_code", "source")
+EXECUTED, GIVEN = "executed", "given"
+_OF_PROBLEM = ("question", "tests", "source", *JUDGED_BY)
 
 
-def solve_record(prepared: Prepared, info: JudgeInfo, template: Template) -> Record:
-    """A record that asks for a solution; its reward is what the judge finds out then."""
-    problem = prepared.plan.problem
-    return Record(
-        id=record_id(SOLVE, problem.id),
-        kind=SOLVE,
-        prompt=template.messages(problem),
-        prompt_template=template.label,
-        solution=None,
-        solution_id=None,
-        verdict=None,
-        pass_rate=None,
-        label_source="executed",
-        sampler=None,
-        **_shared(prepared, info),
-    )
+def solve_cells(shared: dict[str, Any], problem: Problem, template: Template) -> dict[str, Any]:
+    """A record that asks for a solution; its reward is what the judge finds out then.
+
+    shared: what all records of the problem have in common (`shared_cells`).
+    """
+    return {
+        **shared,
+        "id": record_id(SOLVE, problem.id),
+        "kind": SOLVE,
+        "prompt": list(template.messages(problem)),
+        "prompt_template": template.label,
+        "solution": None,
+        "solution_id": None,
+        "verdict": None,
+        "pass_rate": None,
+        "label_source": EXECUTED,
+        "sampler": None,
+    }
 
 
-def critique_record(
-    prepared: Prepared, info: JudgeInfo, template: Template, candidate: Solution, judgement: Judgement
-) -> Record:
-    """A record that shows a solution and asks whether it is correct; its reward is for saying the verdict."""
-    problem = prepared.plan.problem
-    assert candidate.code is not None and judgement.verdict is not None
-    return Record(
-        id=record_id(CRITIQUE, problem.id, candidate.id),
-        kind=CRITIQUE,
-        prompt=template.messages(problem, candidate.code),
-        prompt_template=template.label,
-        solution=candidate.code,
-        solution_id=candidate.id,
-        verdict=judgement.verdict,
-        pass_rate=judgement.pass_rate,
-        label_source="executed",
-        sampler=candidate.sampler,
-        **_shared(prepared, info),
-    )
+def critique_cells(
+    shared: dict[str, Any],
+    problem: Problem,
+    template: Template,
+    candidate: Solution,
+    verdict: bool,
+    pass_rate: float | None,
+    label_source: str,
+) -> dict[str, Any]:
+    """A record that shows a solution and asks whether it is correct; its reward is for saying the verdict.
+
+    Where the verdict was given and not executed, nothing is said of a judge.
+    """
+    assert candidate.code is not None
+    return {
+        **shared,
+        "id": record_id(CRITIQUE, problem.id, candidate.id),
+        "kind": CRITIQUE,
+        "prompt": list(template.messages(problem, candidate.code)),
+        "prompt_template": template.label,
+        "solution": candidate.code,
+        "solution_id": candidate.id,
+        "verdict": verdict,
+        "pass_rate": pass_rate,
+        "label_source": label_source,
+        "sampler": cells_of(candidate.sampler) if candidate.sampler else None,
+        "judge": shared["judge"] if label_source == EXECUTED else None,
+    }
 
 
 def record_id(*parts: str) -> str:
@@ -68,17 +80,27 @@ def record_id(*parts: str) -> str:
     return ":".join(part.replace("%", "%25").replace(":", "%3A") for part in parts)
 
 
-def _shared(prepared: Prepared, info: JudgeInfo) -> dict[str, Any]:
+def shared_cells(prepared: Prepared, info: JudgeInfo) -> dict[str, Any]:
+    """What all records of a problem have in common."""
     problem = prepared.plan.problem
     with_helpers = prepared.plan.way in (Way.TESTER, Way.HANDLES, Way.BESIDE) and problem.test_kind is TestKind.ASSERT
-    return {
-        "problem_id": problem.id,
+    return untested_cells(problem) | {
         "test_setup": prepared.plan.prelude if with_helpers else problem.test_setup,
         "time_limit_s": prepared.limits.cpu_s,
         "memory_limit_mb": prepared.limits.memory_mb,
-        "judge": info,
-        **{name: getattr(problem, name) for name in _OF_PROBLEM},
+        "judge": cells_of(info),
     }
+
+
+def untested_cells(problem: Problem) -> dict[str, Any]:
+    """The same of a problem that has no tests, of which no judge can say anything."""
+    cells = cells_of(problem)
+    return {"problem_id": problem.id, "judge": None, **{name: cells[name] for name in _OF_PROBLEM}}
+
+
+def shared_of(record: dict[str, Any]) -> dict[str, Any]:
+    """What all records of a problem have in common, out of one of them."""
+    return {name: record[name] for name in ("problem_id", "judge", *_OF_PROBLEM)}
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -131,21 +153,26 @@ def fault_of_record(cells: dict[str, Any]) -> Fault | None:
     kind, verdict, rate = cells["kind"], cells.get("verdict"), cells.get("pass_rate")
     if kind not in (SOLVE, CRITIQUE):
         return Fault("kind", f"{SOLVE} or {CRITIQUE}", describe(kind))
+    given = cells["label_source"] == GIVEN
     for name in ("verdict", "solution", "solution_id"):
+        if given and kind == CRITIQUE and name != "verdict":
+            continue  # it may stand in the prompt alone
         if (cells.get(name) is None) is (kind == CRITIQUE):
             wanted = "a value, on a critique record" if kind == CRITIQUE else "null, on a solve record"
             return Fault(name, wanted, describe(cells.get(name)))
     if rate is not None and not 0 <= rate <= 1:
         return Fault("pass_rate", "a share from 0 to 1", describe(rate))
-    if cells["label_source"] not in ("executed", "given"):
-        return Fault("label_source", "executed or given", describe(cells["label_source"]))
+    if cells["label_source"] not in (EXECUTED, GIVEN):
+        return Fault("label_source", f"{EXECUTED} or {GIVEN}", describe(cells["label_source"]))
     threshold = (cells.get("judge") or {}).get("threshold")
-    if verdict is not None and rate is not None and threshold is not None and cells["label_source"] == "executed":
+    if verdict is not None and rate is not None and threshold is not None and cells["label_source"] == EXECUTED:
         passes = rate > threshold if threshold < 1 else rate == 1
         if verdict is not passes:
             return Fault(
                 "verdict", f"{passes}, as the pass rate {rate:g} says at the threshold {threshold:g}", str(verdict)
             )
+    if given and not cells["tests"]:
+        return None  # nothing was executed, and nothing can be
     return fault_of(make_problem(cells | {"id": cells["problem_id"]}), cells["test_kind"])
 
 

@@ -11,20 +11,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from crl_data.corpus.records import EXECUTED, GIVEN
 from crl_data.errors import WorkError
 from crl_data.rows import cells_of, make_problem, make_solution
 from crl_data.types import Problem, Solution
 
 _TABLES = """
-create table problems (place integer primary key, id text unique, entry_point text, cells text, set_aside text);
+create table problems (place integer primary key, id text unique, entry_point text, cells text, set_aside text,
+    shared text);
 create index by_entry_point on problems (entry_point);
 create table candidates (
     place integer primary key, problem text, id text, cells text, dropped text, judgement text, verdict integer,
-    pass_rate real,
+    pass_rate real, label_source text,
     unique (problem, id)
 );
 """
 _BOTH = "candidates c join problems p on p.id = c.problem"
+_KEPT = "c.dropped is null and p.set_aside is null"
+_TO_JUDGE = f"{_KEPT} and c.label_source = '{EXECUTED}'"
 
 
 class Duplicate(Exception):
@@ -86,6 +90,16 @@ class Stage:
         row = self._run("select cells from problems where id = ?", (name,)).fetchone()
         return make_problem(json.loads(row[0])) if row and row[0] else None
 
+    def question(self, name: str) -> str:
+        """The question of a problem that is there."""
+        row = self._run("select json_extract(cells, '$.question') from problems where id = ?", (name,)).fetchone()
+        return str(row[0])
+
+    def questions(self) -> Iterator[tuple[str, str]]:
+        """Id and question of the problems that are kept, in order."""
+        query = "select id, json_extract(cells, '$.question') from problems where set_aside is null order by place"
+        yield from self._run(query)
+
     def status(self, name: str) -> tuple[bool, str | None]:
         """Whether there is a row with this id, and why it was set aside (None: it was not)."""
         row = self._run("select set_aside from problems where id = ?", (name,)).fetchone()
@@ -97,6 +111,20 @@ class Stage:
         for cells, reason in self._run(f"select cells, set_aside from problems {where} order by place"):
             yield make_problem(json.loads(cells)), reason
 
+    def has_tests(self, name: str) -> bool:
+        """Whether a problem has tests; true where it is not known."""
+        query = "select json_array_length(cells, '$.tests') from problems where id = ?"
+        row = self._run(query, (name,)).fetchone()
+        return row is None or row[0] != 0
+
+    def share(self, name: str, cells: dict[str, Any]) -> None:
+        """Keep what all records of a problem have in common."""
+        self._run("update problems set shared = ? where id = ?", (json.dumps(cells, ensure_ascii=False), name))
+
+    def shared(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._run("select shared from problems where id = ?", (name,)).fetchone()[0])
+        return found
+
     def by_entry_point(self, name: str) -> list[Problem]:
         """The problems of an entry point, set aside or not."""
         query = "select cells from problems where entry_point = ? order by place"
@@ -107,30 +135,39 @@ class Stage:
 
     # --- candidates ---------------------------------------------------------------------------------------------------
 
-    def add_candidate(self, candidate: Solution, dropped: str | None) -> None:
-        """Raises `Duplicate` where the problem has a candidate of this id."""
+    def add_candidate(self, candidate: Solution, dropped: str | None, given: bool | None = None) -> None:
+        """Raises `Duplicate` where the problem has a candidate of this id. given: the verdict, where it is not drawn here."""
         cells = json.dumps(cells_of(candidate), ensure_ascii=False)
-        values = (candidate.problem_id, candidate.id, cells, dropped)
-        self._run("insert into candidates (problem, id, cells, dropped) values (?, ?, ?, ?)", values)
+        source = EXECUTED if given is None else GIVEN
+        values = (candidate.problem_id, candidate.id, cells, dropped, None if given is None else int(given), source)
+        self._run(
+            "insert into candidates (problem, id, cells, dropped, verdict, label_source) values (?, ?, ?, ?, ?, ?)",
+            values,
+        )
 
     def drop_candidates_of_set_aside(self, reason: str) -> None:
         aside = "select id from problems where set_aside is not null"
         query = f"update candidates set dropped = ? where dropped is null and problem in ({aside})"
         self._run(query, (reason,))
 
-    def candidates(self, kept_only: bool = True) -> Iterator[tuple[int, Solution, str | None]]:
+    def candidates(self, to_judge_only: bool = True) -> Iterator[tuple[int, Solution, str | None]]:
         """Candidates by problem, in the order of both: place, candidate, why it was dropped."""
-        where = "where c.dropped is null and p.set_aside is null" if kept_only else ""
+        where = f"where {_TO_JUDGE}" if to_judge_only else ""
         query = f"select c.place, c.cells, c.dropped from {_BOTH} {where} order by p.place, c.place"
         for place, cells, dropped in self._run(query):
             yield place, make_solution(json.loads(cells)), dropped
 
     def count_candidates(self) -> int:
-        query = f"select count(*) from {_BOTH} where c.dropped is null and p.set_aside is null"
+        """How many are to be judged."""
+        query = f"select count(*) from {_BOTH} where {_TO_JUDGE}"
         return int(self._run(query).fetchone()[0])
 
     def count(self, table: str, condition: str) -> int:
         return int(self._run(f"select count(*) from {table} where {condition}").fetchone()[0])
+
+    def place_of(self, problem: str, name: str) -> int:
+        query = "select place from candidates where problem = ? and id = ?"
+        return int(self._run(query, (problem, name)).fetchone()[0])
 
     def judged(self, place: int, judgement: dict[str, Any]) -> None:
         verdict = judgement["verdict"]
@@ -148,19 +185,20 @@ class Stage:
             yield json.loads(text)
 
     def decided(self, problem: str | None = None) -> Iterator[tuple[int, str, str, bool, float | None]]:
-        """Candidates with a verdict: place, problem, id, verdict, pass rate; by problem."""
+        """Candidates with a verdict, drawn or given: place, problem, id, verdict, pass rate; by problem."""
         where = "and c.problem = ?" if problem is not None else ""
         query = (
             f"select c.place, c.problem, c.id, c.verdict, c.pass_rate from {_BOTH} "
-            f"where c.verdict is not null {where} order by p.place, c.place"
+            f"where c.verdict is not null and {_KEPT} {where} order by p.place, c.place"
         )
         for place, name, candidate, verdict, rate in self._run(query, (problem,) if problem is not None else ()):
             yield place, name, candidate, bool(verdict), rate
 
-    def candidate(self, place: int) -> tuple[Solution, dict[str, Any]]:
-        """A judged candidate and its judgement."""
-        cells, judgement = self._run("select cells, judgement from candidates where place = ?", (place,)).fetchone()
-        return make_solution(json.loads(cells)), json.loads(judgement)
+    def candidate(self, place: int) -> tuple[Solution, bool, float | None, str]:
+        """A decided candidate: itself, its verdict, its pass rate, and where the verdict came from."""
+        query = "select cells, verdict, pass_rate, label_source from candidates where place = ?"
+        cells, verdict, rate, source = self._run(query, (place,)).fetchone()
+        return make_solution(json.loads(cells)), bool(verdict), rate, source
 
     def counts(self, table: str, column: str) -> dict[str, int]:
         """How many rows have each reason to be set aside or dropped."""

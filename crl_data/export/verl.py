@@ -21,17 +21,19 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crl_data.columns import JUDGED_BY, RECORD, SCHEMA_VERSION
+from crl_data.columns import RECORD, SCHEMA_VERSION
 from crl_data.errors import InputError
 from crl_data.rows import chunks, record_files, whole_rows, writing
+from crl_data.starter import signature
 from crl_data.types import TestKind
+from crl_data.verl_rows import json_object, official_tests
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 NO_DATASET = "crl"
 _CHECKERS_THAT_PASS = (None, "default", "exact")  # its own comparison is laxer than these
-_OF_JUDGE = ("limit_from", "way", "interface")
+_ELSEWHERE = frozenset({"id", "prompt", "verdict"})
 
 
 class Reward(StrEnum):
@@ -186,17 +188,30 @@ def verl_row(record: Mapping[str, Any], split: str, index: int, reward: Reward) 
             "id": record["id"],
             "correctness": record.get("verdict"),
             "inputs_outputs": tests,
-            "crl": None if critique else _columns(record, without_tests=tests is not None),
+            "crl": _columns(record, tests),
         },
     }
 
 
-def _columns(record: Mapping[str, Any], without_tests: bool) -> str:
-    """What a record says of its problem, for our own reward: its columns, where they are not null."""
-    names = ("problem_id", *JUDGED_BY, *(() if without_tests else ("tests",)))
-    cells = {name: record[name] for name in names if record.get(name) is not None}
-    judge = {name: value for name in _OF_JUDGE if (value := (record.get("judge") or {}).get(name)) is not None}
-    return json.dumps({**cells, **({"judge": judge} if judge else {})}, ensure_ascii=False)
+def _columns(record: Mapping[str, Any], tests: str | None) -> str:
+    """What a record holds and the rest of its row does not: its columns, where they are not null.
+
+    Our own reward judges by them, and the importer `critique-verl` makes the same record of the row again.
+    """
+    left_out = {*_ELSEWHERE, *(("tests",) if tests and _as_they_were(tests, record["tests"]) else ())}
+    cells = {name: _full(record[name]) for name in RECORD.names() if record.get(name) is not None}
+    return json.dumps({name: cell for name, cell in cells.items() if name not in left_out}, ensure_ascii=False)
+
+
+def _full(cell: Any) -> Any:
+    """A cell without its null parts."""
+    return {name: part for name, part in cell.items() if part is not None} if isinstance(cell, dict) else cell
+
+
+def _as_they_were(tests: str, before: list[dict[str, Any]]) -> bool:
+    """Whether tests come back from the official form to the letter: the arguments of a function may be spaced otherwise."""
+    after: list[dict[str, Any]] = official_tests(json_object(tests, ""), "")["tests"]
+    return after == [{"input": one["input"], "expected": _expected(one)} for one in before]
 
 
 # --- the official reward ----------------------------------------------------------------------------------------------
@@ -234,6 +249,9 @@ def unscored(record: Mapping[str, Any]) -> str | None:
     owner, _, _ = (record.get("entry_point") or "").rpartition(".")
     if owner not in ("", "Solution"):
         return "with a method of a class that is not called Solution"
+    told = signature(record.get("starter_code"), record.get("entry_point"))
+    if told is not None and told.has_nodes:
+        return "with linked lists or trees"
     if any(_is_misread(json.loads(one["input"]), json.loads(_expected(one))) for one in record["tests"]):
         return "with arguments or results that it misreads"
     return None

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from crl_data.columns import describe
 from crl_data.errors import InputError, RowError
 from crl_data.importers.tables import Tables, open_tables
-from crl_data.problems import fault_of
+from crl_data.problems import fault_of, unsupported
 from crl_data.rows import MAX_FIELD_MB, Row
 from crl_data.types import Problem, Solution
 
@@ -30,12 +30,18 @@ PROBLEM_FORMATS = {
     "mbpp": "crl_data.importers.mbpp",
     "quixbugs": "crl_data.importers.quixbugs",
     "apps": "crl_data.importers.mapcoder",
+    "acecode": "crl_data.importers.acecode",
+    "kodcode": "crl_data.importers.kodcode",
+    "bigcodebench": "crl_data.importers.bigcodebench",
+    "leetcode": "crl_data.importers.leetcode",
+    "critique-verl": "crl_data.importers.critique_verl",
 }
 SOLUTION_FORMATS = {
     "solutions": "crl_data.importers.solutions",
     "codet": "crl_data.importers.codet",
     "mapcoder": "crl_data.importers.mapcoder",
     "quixbugs": "crl_data.importers.quixbugs",
+    "acecode": "crl_data.importers.acecode",
 }
 
 
@@ -64,6 +70,7 @@ class Tools:
 
     references: gives the runner of references, which is started when it is first asked for.
     bad_row: called with each bad row; it raises, or counts and returns (`on_bad_rows: skip`).
+    untested: problems may have no tests (`problems.fault_of`).
     place: the file and line of the row that was read last.
     """
 
@@ -72,10 +79,12 @@ class Tools:
         references: Callable[[], References],
         bad_row: Callable[[RowError], None],
         max_field_mb: int = MAX_FIELD_MB,
+        untested: bool = False,
     ) -> None:
         self.references = references
         self.bad_row = bad_row
         self.max_field_mb = max_field_mb
+        self.untested = untested
         self.place = ""
 
     def each(
@@ -85,7 +94,11 @@ class Tools:
         for row in self.rows(tables, table, split):
             try:
                 made = make(row)
-                fault = fault_of(made) if isinstance(made, Problem) else None
+                if isinstance(made, Problem) and (name := unsupported(made)):
+                    made = cast(
+                        Made, SetAside(id=made.id, reason=f"it takes or gives a class that is not known: {name}")
+                    )
+                fault = fault_of(made, untested=self.untested) if isinstance(made, Problem) else None
             except RowError as error:
                 self.bad_row(error)
             except (ValueError, TypeError, LookupError, AttributeError, SyntaxError, RecursionError) as error:

@@ -1,6 +1,7 @@
 """EvalPlus (HumanEval+ v0.1.10, MBPP+ v0.2.0, Apache-2.0): one test an input, base inputs first, then the added ones.
 
-The files carry inputs and a canonical solution; what is expected is computed by running that solution in the sandbox.
+The files of its own releases carry inputs and a canonical solution, by running which in the sandbox what is expected is
+computed; rows as they lie on the Hub carry a script instead (`evalplus_script`).
 A problem's tests are calls compared as values (`function`) where every input and every result survives JSON exactly and
 the comparison is plain, else asserts with literals.
 
@@ -21,7 +22,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from crl_data.importers import SetAside, Tools, items, text
+from crl_data.importers import SetAside, Tools, evalplus_script, items, text
 from crl_data.importers.tables import Tables
 from crl_data.literals import literal, survives_json
 from crl_data.rows import Row
@@ -55,7 +56,14 @@ _NOT_NONE = frozenset({"check_str", "text_match_three", "text_starta_endb"})
 
 
 def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
-    return tools.each(tables, lambda row: problem(row, tools))
+    return tools.each(
+        tables,
+        lambda row: (
+            problem(row, tools)
+            if "base_input" in row.cells
+            else evalplus_script.problem(row, HUMANEVAL_PLUS, MBPP_PLUS)
+        ),
+    )
 
 
 def problem(row: Row, tools: Tools) -> Problem | SetAside:

@@ -1,5 +1,7 @@
 """MBPP (google-research, CC-BY-4.0): rows of text, code, task_id, test_setup_code, test_list. One test an assert.
 
+The Hub's config `sanitized` is read too: there `text` is called `prompt`, and the set-up `test_imports`, a list.
+
 The entry point is the one function of the reference that the asserts call; where they call several, all names come from
 the solution.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from crl_data.columns import describe
 from crl_data.errors import RowError
@@ -30,27 +33,36 @@ def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
 
 
 def problem(row: Row) -> Problem:
-    tests = items(row, "test_list")
-    for place, test in enumerate(tests):
-        if not isinstance(test, str):
-            raise RowError(row.place, f"test_list[{place}]", "Python source", describe(test))
+    is_sanitized = "test_imports" in row.cells
+    tests = sources(row, "test_list")
     reference = text(row, "code").replace("\r\n", "\n")
     try:
         entry = entry_point(tests, reference)
     except SyntaxError as error:
         raise RowError(row.place, "test_list", "Python source", str(error)) from None
+    setup = "\n".join(sources(row, "test_imports")) if is_sanitized else text(row, "test_setup_code")
     examples = "\n".join(tests[:1])
     return Problem(
         id=f"MBPP/{row.cells.get('task_id')}",
-        question=f"{text(row, 'text').strip()}\n\nYour code should satisfy this test:\n{examples}\n",
+        question=f"{text(row, 'prompt' if is_sanitized else 'text').strip()}\n\n"
+        f"Your code should satisfy this test:\n{examples}\n",
         test_kind=TestKind.ASSERT,
         tests=tuple(Test(input=test.replace("\r\n", "\n").strip()) for test in tests),
         public_tests=1,
         entry_point=entry,
-        test_setup=text(row, "test_setup_code").replace("\r\n", "\n") or None,
+        test_setup=setup.replace("\r\n", "\n") or None,
         reference=reference,
         source=SOURCE,
     )
+
+
+def sources(row: Row, name: str) -> list[str]:
+    """A list of Python sources."""
+    found: list[Any] = items(row, name)
+    for place, one in enumerate(found):
+        if not isinstance(one, str):
+            raise RowError(row.place, f"{name}[{place}]", "Python source", describe(one))
+    return found
 
 
 def entry_point(tests: Sequence[str], reference: str) -> str | None:

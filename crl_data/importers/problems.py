@@ -11,4 +11,4 @@ from crl_data.types import Problem
 
 
 def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
-    return tools.each(tables, lambda row: problem_of(row, tools.max_field_mb))
+    return tools.each(tables, lambda row: problem_of(row, tools.max_field_mb, untested=tools.untested))

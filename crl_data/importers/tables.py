@@ -72,6 +72,18 @@ def open_tables(source: str, base: Path, which: Which | None = None, max_field_m
     raise InputError(f"{base / source}: no such file")
 
 
+def find_files(path: Path) -> list[Path]:
+    """A file, or the files of a pattern with `*`, in the order of their names. Raises `InputError` where there are none."""
+    if "*" not in str(path):
+        if not path.exists():
+            raise InputError(f"{path}: no such file")
+        return [path]
+    found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))
+    if not found:
+        raise InputError(f"{path}: no file is called like that")
+    return found
+
+
 class LocalTables:
     """Rows of local files."""
 
@@ -90,17 +102,13 @@ class LocalTables:
     def files(self, table: str | None = None, split: str | None = None) -> list[Path]:
         """The files of a table, in the order of their names. Raises `InputError` where there are none."""
         table, split = table or self.which.config, split or self.which.split
-        if "*" in self.path.name or "*" in str(self.path):
-            found = sorted(Path(name) for name in glob.glob(str(self.path), recursive=True))
-            wanted = "no file is called like that"
-        elif not self.path.is_dir():
-            return [self.path]
-        else:
-            found = self._called(table) if table else self._below(self.path)
-            wanted = f"no file of rows in it{f' belongs to the table {table}' if table else ''}"
-            if split:
-                found = [file for file in found if file.name.startswith(split)]
-                wanted += f", in the split {split}"
+        if not self.path.is_dir():
+            return find_files(self.path)
+        found = self._called(table) if table else self._below(self.path)
+        wanted = f"no file of rows in it{f' belongs to the table {table}' if table else ''}"
+        if split:
+            found = [file for file in found if file.name.startswith(split)]
+            wanted += f", in the split {split}"
         if not found:
             raise InputError(f"{self.path}: {wanted}")
         return found
@@ -224,6 +232,19 @@ class _Asking:
         line = f"{self.name}: {said[0] if said else type(error).__name__}"
         if isinstance(error, GatedRepoError | RepositoryNotFoundError | RevisionNotFoundError | DatasetNotFoundError):
             raise InputError(f"{line} (a data set that is private or gated needs a token: HF_TOKEN)") from None
-        if isinstance(error, ValueError | DatasetsError):  # an unknown config or split
+        if isinstance(error, ValueError | DatasetsError) and not _has_failed(error):  # an unknown config or split
             raise InputError(line) from None
         raise WorkError(f"{line} ({type(error).__name__}; run it again, or name local files)") from None
+
+
+def _has_failed(error: BaseException | None) -> bool:
+    """Whether a server failed, or was not there, below what a client says of a data set."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    while error is not None:
+        if isinstance(error, HfHubHTTPError) and getattr(error.response, "status_code", 500) >= 429:
+            return True
+        if isinstance(error, ConnectionError | TimeoutError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

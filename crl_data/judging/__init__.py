@@ -3,7 +3,8 @@
 It starts no process; `crl_data.sandbox` does. `verdict` is the place to read why a solution was labelled as it was.
 """
 
-from crl_data.judging.judge import Evidence, Judge, Memory, Prepared
+from crl_data.judging.judge import Judge, Prepared
+from crl_data.judging.memory import Evidence, Memory
 from crl_data.judging.policy import JUDGE_VERSION, Isolation, LimitFrom, Policy, Timeouts
 
 __all__ = ["JUDGE_VERSION", "Evidence", "Isolation", "Judge", "LimitFrom", "Memory", "Policy", "Prepared", "Timeouts"]

@@ -24,7 +24,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from crl_data.judging.helpers import binds, stars
+from crl_data.definitions import binds, stars
 from crl_data.literals import shown
 from crl_data.sandbox.runner.values import spread
 from crl_data.syntax import parse

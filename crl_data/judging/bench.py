@@ -132,12 +132,12 @@ def _content_seed(plan: Plan, code: str) -> int:
     return int.from_bytes(digest.digest(), "little")
 
 
-def interface_of(worker: Worker, reference: str, limits: Limits) -> str:
+def interface_of(worker: Worker, reference: str, limits: Limits, leetcode: tuple[str, ...] | None) -> str:
     """What a reference offers to tests (`interface`), read off its module in the sandbox; "" where it cannot be loaded."""
     probe = Input(calls.order([calls.pack(())]), 0)
     for _ in range(ATTEMPTS):
         try:
-            session = worker.probe(reference, limits)
+            session = worker.probe(reference, limits, leetcode)
             seen = None if isinstance(session, str) else session.run([probe], fresh=True)[0]
             if seen is None or seen.how != "ended":
                 return ""
@@ -175,9 +175,9 @@ class Worker:
         """A session for some code as a program that reads and prints, or why it does not compile. Raises `RunnerDied`."""
         return self._runner_for(code).open(Program(code=code, mode="stdin"), limits)
 
-    def probe(self, reference: str, limits: Limits) -> Session | str:
+    def probe(self, reference: str, limits: Limits, leetcode: tuple[str, ...] | None) -> Session | str:
         """A session for a reference and the probe that looks at it."""
-        program = Program(code=reference + interface.PROBE, mode="calls", entry=interface.ENTRY)
+        program = Program(code=reference + interface.PROBE, mode="calls", entry=interface.ENTRY, leetcode=leetcode)
         return self._runner_for(reference).open(program, limits)
 
     def checker(self, plan: Plan) -> Checker | None:

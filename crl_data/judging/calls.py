@@ -7,16 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crl_data.sandbox.runner import values
+from crl_data.starter import Signature
 
 HOSTILE = (values.Malformed, ValueError, TypeError, LookupError, RecursionError, ArithmeticError)
 """What reading an answer can raise, where the answer is none."""
 
 
 def pack(
-    args: Sequence[Any], named: Mapping[str, Any] | None = None, iterate: bool = False, exact: bool = False
+    args: Sequence[Any],
+    named: Mapping[str, Any] | None = None,
+    iterate: bool = False,
+    exact: bool = False,
+    shapes: Signature | None = None,
 ) -> dict[str, Any]:
     """One call. With `iterate`, a returned value without a plain form is drawn out. With `exact`, values of numpy's stay
-    what they are. Raises `values.CannotCross`.
+    what they are. With `shapes`, some are linked lists and trees on the other side. Raises `values.CannotCross`.
     """
     call: dict[str, Any] = {"args": [values.pack(argument) for argument in args]}
     if named:
@@ -25,6 +30,9 @@ def pack(
         call["iterate"] = True
     if exact:
         call["exact"] = True
+    if shapes is not None and shapes.has_nodes:
+        more = [None] * (len(args) - len(shapes.arguments))
+        call["nodes"] = {"arguments": [*shapes.arguments[: len(args)], *more], "result": shapes.result}
     return call
 
 

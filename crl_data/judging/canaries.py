@@ -8,6 +8,7 @@ silently, for a whole run).
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from crl_data.errors import CanaryFlip
 from crl_data.judging.judge import Judge
@@ -67,10 +68,13 @@ KNOWN: tuple[tuple[Problem, str, bool], ...] = (
 
 
 class Watch:
-    """Sees to it that canaries are judged, and that they keep their verdicts."""
+    """Sees to it that canaries are judged, and that they keep their verdicts.
+
+    A canary is right where it passes every test, whatever share of them the judge's own policy asks for.
+    """
 
     def __init__(self, judge: Judge) -> None:
-        self._judge = judge
+        self._judge = judge.under(replace(judge.policy, threshold=1.0))
         self._last = float("-inf")
 
     def look(self) -> None:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from crl_data.judging.helpers import free_names
+from crl_data.definitions import free_names
 from crl_data.syntax import parse
 
 ENTRY = "crl_interface_of_this_module"

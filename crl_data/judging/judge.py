@@ -21,13 +21,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Protocol
 
 from crl_data import responses
 from crl_data.errors import InputError, RunnerDied, TestsUnfit
 from crl_data.judging import limits
 from crl_data.judging.bench import Gathered, Worker, interface_of, run_all, run_once
-from crl_data.judging.plan import Plan, plan, ways
+from crl_data.judging.memory import EVERY_TEST, TEST_BYTES, WORDS, Evidence, Memory, Suite
+from crl_data.judging.plan import Plan, leetcode_without, plan, ways
 from crl_data.judging.policy import JUDGE_VERSION, LimitFrom, Policy, Way
 from crl_data.judging.verdict import Decision, decide
 from crl_data.sandbox import Limits, Observation, Sandbox, open_sandbox
@@ -37,27 +37,6 @@ _PLANS_KEPT = 64  # a plan holds all inputs of a problem
 _CALIBRATIONS_KEPT = 1 << 16
 _POLICIES_KEPT = 16
 _PROBED = Limits(cpu_s=16.0)
-_WORDS = {
-    Outcome.WRONG_ANSWER: "wrong answer",
-    Outcome.RUNTIME_ERROR: "runtime error",
-    Outcome.TIMEOUT: "time-out",
-    Outcome.MEMORY_LIMIT: "out of memory",
-    Outcome.OUTPUT_LIMIT: "too much output",
-    Outcome.JUDGE_ERROR: "judge error",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What was found out about a solution, before any threshold: enough to draw other verdicts from.
-
-    first: what happened on the first test that did not pass, in words; empty where all passed.
-    seconds: wall-clock time that finding it out took.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    first: str
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +44,7 @@ class Prepared:
     """A problem ready to be judged: its plan, the limits of a solution, and whether its own reference passes.
 
     reference_fault: why the reference does not pass every test; empty where it does, or where there is none.
-    key: a hash of all of it that outcomes depend on.
+    key: a hash of all of it that outcomes depend on. suite: the same, with its tests one by one.
     """
 
     plan: Plan
@@ -73,17 +52,7 @@ class Prepared:
     limit_from: LimitFrom
     reference_fault: str
     key: str
-
-
-class Memory(Protocol):
-    """Where a judge looks before it runs, and keeps what it found: what a build's store is to it."""
-
-    def calibration(self, key: str) -> limits.Calibration | None: ...
-    def keep_calibration(self, key: str, calibration: limits.Calibration) -> None: ...
-    def evidence(self, key: str) -> Evidence | None: ...
-    def keep_evidence(
-        self, key: str, evidence: Evidence
-    ) -> Evidence: ...  # what is kept: another's, if that came first
+    suite: Suite
 
 
 # Before the interpreter waits for the threads of the judge, which `atexit` comes after: they could be judging for minutes.
@@ -132,7 +101,7 @@ class Judge:
             self._idle.put(worker)
         self._threads = ThreadPoolExecutor(self.jobs, thread_name_prefix="judge")
         self._prepared: OrderedDict[str, Future[Prepared]] = OrderedDict()
-        self._keys: OrderedDict[int, tuple[Problem, limits.Calibration | None, str]] = OrderedDict()
+        self._keys: OrderedDict[int, tuple[Problem, limits.Calibration | None, tuple[str, Suite]]] = OrderedDict()
         self._calibrations: dict[str, limits.Calibration] = {}
         self._others: OrderedDict[Policy, Judge] = OrderedDict()
         self._lock = threading.Lock()
@@ -307,29 +276,35 @@ class Judge:
         if code is None:
             return _same_for_all(Outcome.RUNTIME_ERROR, why_none, n)
         key = self.evidence_key(prepared, code)
-        remembered = memory.evidence(key) if memory else None
+        suite = self._suite(prepared, code)
+        remembered = memory.evidence(key, suite, self.policy.max_timeouts) if memory else None
         if remembered is not None:
             return remembered
         begun = time.monotonic()
         gathered = run_all(worker, prepared.plan, code, prepared.limits, self.policy, prepared.limit_from)
         found = _evidence(gathered, n, prepared.limit_from, time.monotonic() - begun)
-        return memory.keep_evidence(key, found) if memory and Outcome.JUDGE_ERROR not in found.outcomes else found
+        return (
+            memory.keep_evidence(key, found, suite) if memory and Outcome.JUDGE_ERROR not in found.outcomes else found
+        )
 
     def evidence_key(self, prepared: Prepared, code: str) -> str:
         """A hash of all that the outcomes of a solution depend on; what only the verdict depends on is left out."""
         policy = self.policy
-        parts: list[object] = [
-            prepared.key,
-            code,
-            prepared.limits,
-            policy.max_timeouts,
-            policy.isolation,
-            policy.audit,
-            policy.audited_from,
-        ]
+        parts = [prepared.key, *self._beside_the_problem(prepared, code)]
         if policy.early_stop:
             parts += [policy.threshold, policy.timeouts, prepared.limit_from]
         return _digest(parts)
+
+    def _suite(self, prepared: Prepared, code: str) -> Suite | None:
+        """What `evidence_key` hashes, with the tests one by one; None where not every test is run."""
+        if self.policy.early_stop:
+            return None
+        group = _digest([prepared.suite.group, *self._beside_the_problem(prepared, code)])
+        return replace(prepared.suite, group=group)
+
+    def _beside_the_problem(self, prepared: Prepared, code: str) -> list[object]:
+        policy = self.policy
+        return [code, prepared.limits, policy.max_timeouts, policy.isolation, policy.audit, policy.audited_from]
 
     # --- problems -----------------------------------------------------------------------------------------------------
 
@@ -342,7 +317,7 @@ class Judge:
 
     def _prepare(self, problem: Problem, worker: Worker, known: limits.Calibration | None) -> Prepared:
         """The prepared problem; whoever asks first prepares it, and the others wait."""
-        key = self._key_of(problem, known)
+        key, suite = self._key_of(problem, known)
         with self._lock:
             future = self._prepared.get(key)
             mine = future is None
@@ -353,7 +328,7 @@ class Judge:
             self._prepared.move_to_end(key)
         if mine:
             try:
-                future.set_result(self._prepare_new(problem, key, worker, known))
+                future.set_result(self._prepare_new(problem, key, suite, worker, known))
             except BaseException as error:
                 with self._lock:
                     self._prepared.pop(key, None)
@@ -361,12 +336,14 @@ class Judge:
         prepared = future.result()
         return prepared if prepared.plan.problem.id == problem.id else _renamed(prepared, problem)
 
-    def _prepare_new(self, problem: Problem, key: str, worker: Worker, known: limits.Calibration | None) -> Prepared:
+    def _prepare_new(
+        self, problem: Problem, key: str, suite: Suite, worker: Worker, known: limits.Calibration | None
+    ) -> Prepared:
         calibration = known or self._calibrations.get(key) or (self._memory.calibration(key) if self._memory else None)
         if calibration is None:
-            calibration = self._calibrate(problem, worker)
+            calibration = self._calibrated_with_more(problem, suite) or self._calibrate(problem, worker)
             if self._memory:
-                self._memory.keep_calibration(key, calibration)  # before the first solution is judged
+                self._memory.keep_calibration(key, calibration, suite)  # before the first solution is judged
         with self._lock:
             self._calibrations[key] = calibration
             if len(self._calibrations) > _CALIBRATIONS_KEPT:  # in a service that runs for weeks
@@ -379,7 +356,13 @@ class Judge:
             limit_from=limit_from,
             reference_fault=calibration.fault,
             key=_digest([key, the_plan.way, the_plan.interface]),
+            suite=replace(suite, group=_digest([suite.group, the_plan.way, the_plan.interface])),
         )
+
+    def _calibrated_with_more(self, problem: Problem, suite: Suite) -> limits.Calibration | None:
+        """What the reference showed on more tests than these; None where running it on these could show another way."""
+        found = self._memory.wider_calibration(suite) if self._memory and problem.reference is not None else None
+        return found if found and found.way == next(iter(ways(problem)), None) else None
 
     def _calibrate(self, problem: Problem, worker: Worker) -> limits.Calibration:
         """Run the reference: does it pass every test, how long does it take, in which way must its tests be run?"""
@@ -389,23 +372,28 @@ class Judge:
         first_fault, shape = "", ""
         for way in (*ways(problem),) or (None,):
             if way in (Way.TESTER, Way.HANDLES) and not shape:
-                shape = interface_of(worker, problem.reference, replace(_PROBED, memory_mb=self._memory_mb(problem)))
+                bounds = replace(_PROBED, memory_mb=self._memory_mb(problem))
+                shape = interface_of(worker, problem.reference, bounds, leetcode_without(problem))
             try:
                 the_plan = plan(problem, way, shape)
             except InputError:
                 if way not in (Way.SPLIT, Way.BESIDE):
                     raise
                 continue
-            largest, fault = self._run_reference(the_plan, worker)
+            cpu_s, fault = self._run_reference(the_plan, worker)
             if not fault:
                 return limits.Calibration(
-                    reference_cpu_s=largest, fault="", way=the_plan.way, interface=the_plan.interface
+                    reference_cpu_s=max(cpu_s, default=0.0),
+                    fault="",
+                    way=the_plan.way,
+                    interface=the_plan.interface,
+                    cpu_s=cpu_s,
                 )
             first_fault = first_fault or fault
         return limits.Calibration(reference_cpu_s=None, fault=first_fault, way=None, interface="")
 
-    def _run_reference(self, the_plan: Plan, worker: Worker) -> tuple[float, str]:
-        """The largest CPU time of a test, and why the reference does not pass every one (empty: it does)."""
+    def _run_reference(self, the_plan: Plan, worker: Worker) -> tuple[tuple[float, ...], str]:
+        """The CPU time of each test, and why the reference does not pass every one (empty: it does)."""
         problem = the_plan.problem
         assert problem.reference is not None
         bounds = Limits(cpu_s=max(limits.GRID_S[-1], problem.time_limit_s or 0), memory_mb=self._memory_mb(problem))
@@ -413,30 +401,30 @@ class Judge:
         try:
             gathered = run_all(worker, the_plan, problem.reference, bounds, policy, LimitFrom.DEFAULT)
         except TestsUnfit as error:
-            return 0.0, f"every test: {error}"
+            return (), f"{EVERY_TEST}: {error}"
         evidence = _evidence(gathered, len(the_plan.inputs), LimitFrom.DEFAULT, 0.0)
         if gathered.fault or any(result is not None and result.seen.how == "fault" for result in gathered.results):
             raise RunnerDied(f"the reference of problem {problem.id} could not be judged: {evidence.first}")
-        return max((result.seen.cpu_s for result in gathered.results if result), default=0.0), evidence.first
+        return tuple(result.seen.cpu_s if result else 0.0 for result in gathered.results), evidence.first
 
     def _memory_mb(self, problem: Problem) -> float:
         return problem.memory_limit_mb or self.policy.memory_limit_mb
 
-    def _key_of(self, problem: Problem, known: limits.Calibration | None) -> str:
+    def _key_of(self, problem: Problem, known: limits.Calibration | None) -> tuple[str, Suite]:
         """`problem_key`, which reads all tests, once for an object that is judged on again and again."""
         with self._lock:
             kept = self._keys.get(id(problem))
         if kept is not None and kept[0] is problem and kept[1] == known:
             return kept[2]
-        key = self.problem_key(problem, known)
+        found = self.problem_key(problem, known)
         with self._lock:
-            self._keys[id(problem)] = problem, known, key
+            self._keys[id(problem)] = problem, known, found
             if len(self._keys) > _PLANS_KEPT:
                 self._keys.popitem(last=False)
-        return key
+        return found
 
-    def problem_key(self, problem: Problem, known: limits.Calibration | None = None) -> str:
-        """A hash of all of a problem, the judge and the runtime that outcomes depend on."""
+    def problem_key(self, problem: Problem, known: limits.Calibration | None = None) -> tuple[str, Suite]:
+        """A hash of all of a problem, the judge and the runtime that outcomes depend on; and the same with its tests apart."""
         texts: list[object] = [
             JUDGE_VERSION,
             self.sandbox.backend,
@@ -454,9 +442,9 @@ class Judge:
             self.policy.isolation,
             known,
         ]
-        for test in problem.tests:
-            texts += [test.input, test.expected]
-        return _digest(texts)
+        tests = [text for test in problem.tests for text in (test.input, test.expected)]
+        each = tuple(bytes.fromhex(_digest([test.input, test.expected])[: 2 * TEST_BYTES]) for test in problem.tests)
+        return _digest([*texts, *tests]), Suite(_digest(texts), each)
 
 
 def processors() -> int:
@@ -475,13 +463,13 @@ def _evidence(gathered: Gathered, n: int, limit_from: LimitFrom, seconds: float)
     for place, result in enumerate(gathered.results):
         if result is not None and result.outcome is not Outcome.PASSED:
             source = f" (the limit is the {limit_from}'s)" if result.outcome is Outcome.TIMEOUT else ""
-            first = f"test {place + 1}: {_WORDS[result.outcome]}: {result.detail}{source}"
+            first = f"test {place + 1}: {WORDS[result.outcome]}: {result.detail}{source}"
             break
     return Evidence(outcomes=outcomes, first=first, seconds=seconds)
 
 
 def _same_for_all(outcome: Outcome, why: str, n: int, seconds: float = 0.0) -> Evidence:
-    return Evidence(outcomes=(outcome,) * n, first=f"every test: {_WORDS[outcome]}: {why}", seconds=seconds)
+    return Evidence(outcomes=(outcome,) * n, first=f"{EVERY_TEST}: {WORDS[outcome]}: {why}", seconds=seconds)
 
 
 def _reason(decision: Decision, evidence: Evidence, note: str) -> str:

@@ -27,12 +27,14 @@ class Calibration:
     fault: why it does not; empty where it does, or where there is none.
     way: how tests written as source are run; None where they are not, or where it is not known yet.
     interface: what those tests may use of the code under test, read off the reference (`interface`), as JSON; or "".
+    cpu_s: the CPU time of the reference on each test, in their order, where it was run and passes all.
     """
 
     reference_cpu_s: float | None
     fault: str
     way: Way | None = None
     interface: str = ""
+    cpu_s: tuple[float, ...] = ()
 
 
 def recorded(limit_from: str | None, way: str | None, interface: str | None) -> Calibration:

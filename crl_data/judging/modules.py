@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from crl_data.nodes import is_test_case, tests_of
 from crl_data.syntax import parse
 
 SOLUTION = "solution"
@@ -45,20 +46,7 @@ def read(source: str) -> TestModule:
             imports_pytest = True
         if isinstance(node, ast.Import) and any(alias.name.partition(".")[0] == "pytest" for alias in node.names):
             imports_pytest = True
-    return TestModule(tuple(_tests(tree.body, "")), tuple(names), _needs_pytest(tree), imports_pytest)
-
-
-def _tests(body: list[ast.stmt], prefix: str) -> Iterator[str]:
-    """Node ids of what looks like a test and is defined here: a name that is imported is none, whatever it looks like."""
-    for node in body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test"):
-            yield prefix + node.name
-        elif isinstance(node, ast.ClassDef) and (node.name.startswith("Test") or _is_test_case(node)):
-            yield from _tests(node.body, f"{prefix}{node.name}::")
-
-
-def _is_test_case(node: ast.ClassDef) -> bool:
-    return any(ast.unparse(base) in ("unittest.TestCase", "TestCase") for base in node.bases)
+    return TestModule(tuple(tests_of(source)), tuple(names), _needs_pytest(tree), imports_pytest)
 
 
 def _needs_pytest(tree: ast.Module) -> str:
@@ -80,7 +68,7 @@ def _needs_pytest(tree: ast.Module) -> str:
             return f"the fixtures of {node.name}"
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and any(
-            isinstance(inner, ast.ClassDef) and (inner.name.startswith("Test") or _is_test_case(inner))
+            isinstance(inner, ast.ClassDef) and (inner.name.startswith("Test") or is_test_case(inner))
             for inner in node.body
         ):
             return f"the classes in {node.name}"

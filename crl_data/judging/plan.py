@@ -12,14 +12,17 @@ Of the ways (`policy.Way`) the first is taken that the reference passes; without
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
-from crl_data import compare
+from crl_data import compare, starter
+from crl_data.definitions import free_names
 from crl_data.errors import InputError
 from crl_data.judging import asserts, calls, interface, modules
 from crl_data.judging.checker import Checker, CheckerFailed
@@ -30,7 +33,7 @@ from crl_data.literals import one_line, shown
 from crl_data.problems import fault_of, is_source
 from crl_data.sandbox import Observation, Program
 from crl_data.sandbox.client import Input
-from crl_data.sandbox.runner import values
+from crl_data.sandbox.runner import leetcode, values
 from crl_data.types import Outcome, Problem, TestKind
 
 _TOKEN = secrets.token_hex(16)  # what a test beside the solution says after its last statement
@@ -71,8 +74,20 @@ class Plan:
     told: bytes = field(default=b"", repr=False)
     interface: str = field(default="", repr=False)
 
+    @cached_property
+    def leetcode(self) -> tuple[str, ...] | None:
+        """See `leetcode_without`."""
+        return leetcode_without(self.problem)
+
     def program(self, code: str) -> Program:
-        return Program(code=code, mode=self.mode, entry=self.entry, prelude=self.prelude, tests=self.told)
+        return Program(
+            code=code,
+            mode=self.mode,
+            entry=self.entry,
+            prelude=self.prelude,
+            tests=self.told,
+            leetcode=self.leetcode,
+        )
 
     def grade(self, test: int, seen: Observation, checker: Checker | None = None) -> Graded:
         """What an observation of a test is worth."""
@@ -217,18 +232,40 @@ def _plan_stdin(problem: Problem) -> Plan:
     return Plan(problem, "stdin", None, "", inputs, tamper_proof=True, rule=rule)
 
 
+def asks_for_leetcode(problem: Problem) -> bool:
+    """Whether starter code takes for granted what LeetCode has ready: it has its form, or uses names that nothing in it gives."""
+    if problem.test_kind is TestKind.STDIN or not problem.starter_code:
+        return False
+    tree = starter.read(problem.starter_code)
+    return tree is not None and (starter.is_leetcode(tree) or bool(free_names(ast.unparse(tree)) & leetcode.KNOWN))
+
+
+def leetcode_without(problem: Problem) -> tuple[str, ...] | None:
+    """The names that no program gets, where it gets LeetCode's: those that the tests take from it. None: it gets none.
+
+    Else one that lacks the function `merge` would be judged by heapq's.
+    """
+    if not asks_for_leetcode(problem):
+        return None
+    setup = problem.test_setup or ""
+    if problem.test_kind is TestKind.PYTEST:
+        return modules.read(setup).names
+    return tuple(interface.wanted(problem.entry_point, [test.input for test in problem.tests], setup))
+
+
 def _plan_function(problem: Problem) -> Plan:
     inputs, expected = [], []
+    shapes = starter.signature(problem.starter_code, problem.entry_point)
     for place, test in enumerate(problem.tests):
         try:
             inputs.append(
-                _called(problem, place, [asserts.Call(tuple(json.loads(test.input)), {}, False)], exact=False)
+                _called(problem, place, [asserts.Call(tuple(json.loads(test.input)), {}, False)], False, shapes)
             )
         except values.CannotCross as error:
             raise InputError(
                 f"problem {problem.id}: tests[{place}].input: expected plain arguments, got {error}"
             ) from None
-        expected.append(json.loads(test.expected))
+        expected.append(starter.canonical(shapes.result if shapes else None, json.loads(test.expected)))
     return Plan(problem, "calls", problem.entry_point, "", tuple(inputs), tamper_proof=True, expected=tuple(expected))
 
 
@@ -274,9 +311,13 @@ def _plan_tester(problem: Problem, way: Way, shape: str) -> Plan:
 
 
 def _prelude(problem: Problem) -> str:
-    """What comes before each test: the helpers that are ours, and the set-up."""
+    """What comes before each test: the helpers that are ours, and the set-up; and first what those take for granted."""
     tests, setup = [test.input for test in problem.tests], problem.test_setup or ""
-    return helpers_of(tests, setup, problem.entry_point, (problem.reference, problem.starter_code)) + setup
+    source = helpers_of(tests, setup, problem.entry_point, (problem.reference, problem.starter_code)) + setup
+    if problem.entry_point is None or not asks_for_leetcode(problem):
+        return source
+    taken = free_names("\n".join([source, *tests])) - {problem.entry_point.partition(".")[0]}
+    return leetcode.source_of(taken) + source
 
 
 def _plan_module(problem: Problem, way: Way, shape: str) -> Plan:
@@ -326,8 +367,14 @@ def _served(problem: Problem, way: Way, shape: str, told: dict[str, Any]) -> Pla
     )
 
 
-def _called(problem: Problem, place: int, made: Sequence[asserts.Call], exact: bool = True) -> Input:
-    packed = [calls.pack(call.args, call.named, call.iterate, exact) for call in made]
+def _called(
+    problem: Problem,
+    place: int,
+    made: Sequence[asserts.Call],
+    exact: bool = True,
+    shapes: starter.Signature | None = None,
+) -> Input:
+    packed = [calls.pack(call.args, call.named, call.iterate, exact, shapes) for call in made]
     return Input(calls.order(packed), _seed(problem, place))
 
 

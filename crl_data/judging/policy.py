@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-JUDGE_VERSION = "2"
+JUDGE_VERSION = "3"
 """Changes whenever a verdict could: it stands in every record and in the key of every stored judgement."""
 
 

@@ -3,6 +3,12 @@
 Two kinds: `solve` (write a solution) and `critique` (judge one, and conclude with `\\conclusion{T}` or `\\conclusion{F}`).
 A template is a Jinja text with the variables question, test_kind, entry_point, starter_code, examples (the tests that a
 solver may see) and, for critiques, solution. Named ones are the files beside this module; any other is a file of the user's.
+
+    default   ours
+    paper     critique: what arXiv 2509.22824 says is asked (the specification, the submitted solution, whether it is correct and
+              fully satisfies the specification, how to conclude); the authors' own words are in their data and not in print.
+              solve: the form of LiveCodeBench's prompt for standard input and for starter code, without its sentence "You will
+              NOT return anything except for the program", which Qwen3's report leaves out for thinking models
 """
 
 from __future__ import annotations

@@ -20,8 +20,6 @@ because of us, there is no such number: `WorkError` is raised, unless `on_inconc
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -34,6 +32,7 @@ from crl_data.rewards.options import Options, options_from
 from crl_data.rows import Row as FileRow
 from crl_data.rows import problem_of
 from crl_data.types import Judgement, Outcome
+from crl_data.verl_rows import json_object, official_tests, said, text_of, truth_of
 
 Row = dict[str, Any]
 
@@ -142,8 +141,8 @@ def _name(source: Any, extra: Any, place: int) -> str:
 def _row(extra: Any, name: str, text: str) -> bool | Row:
     """The truth about a critique row; the columns of a record of any other."""
     if not isinstance(extra, Mapping):
-        raise InputError(f"{name}: extra_info: expected an object, got {_said(extra)}")
-    truth = _truth(extra.get("correctness"), name)
+        raise InputError(f"{name}: extra_info: expected an object, got {said(extra)}")
+    truth = truth_of(extra.get("correctness"), name)
     if truth is not None:
         return truth
     crl, tests = extra.get("crl"), extra.get("inputs_outputs")
@@ -152,41 +151,21 @@ def _row(extra: Any, name: str, text: str) -> bool | Row:
             f"{name}: extra_info: expected correctness (a critique row), crl or inputs_outputs (a problem), got "
             + (", ".join(sorted(map(str, extra))) or "nothing")
         )
-    row = _problem(_text(crl, f"{name}: extra_info.crl"), _text(tests, f"{name}: extra_info.inputs_outputs"), name)
+    row = _problem(text_of(crl, f"{name}: extra_info.crl"), text_of(tests, f"{name}: extra_info.inputs_outputs"), name)
     if "entry_point" not in row and row["fn_name"]:
         return {**row, "entry_point": ("Solution." if "class Solution" in text else "") + row["fn_name"]}
     return row
 
 
-def _truth(value: Any, name: str) -> bool | None:
-    """`correctness` as files give it: a bool of Python or numpy, 0 or 1; null also as NaN."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    plain = value.item() if hasattr(value, "item") else value
-    if isinstance(plain, bool | int) and plain in (0, 1):
-        return bool(plain)
-    raise InputError(f"{name}: extra_info.correctness: expected true, false or null, got {_said(value)}")
-
-
-def _text(value: Any, place: str) -> str:
-    """A cell of JSON; as text also where a file holds it as an object."""
-    if value is None or isinstance(value, str):
-        return value or ""
-    try:
-        return json.dumps(value, default=lambda array: array.tolist())
-    except (TypeError, ValueError, AttributeError):
-        raise InputError(f"{place}: expected JSON as text, got {_said(value)}") from None
-
-
 @lru_cache(maxsize=64)
 def _problem(crl: str, tests: str, name: str) -> Row:
     """The columns of a problem; the same ones for all completions of a row, which come one after another."""
-    row: Row = _object(crl, f"{name}: extra_info.crl") if crl else {}
+    row: Row = json_object(crl, f"{name}: extra_info.crl") if crl else {}
     row["fn_name"] = None
     if not row.get("tests"):
         if not tests:
             raise InputError(f"{name}: extra_info: expected tests in crl or in inputs_outputs, got none")
-        row |= _official(_object(tests, f"{name}: extra_info.inputs_outputs"), name)
+        row |= official_tests(json_object(tests, f"{name}: extra_info.inputs_outputs"), name)
     row.setdefault("test_kind", "function" if row["fn_name"] else "stdin")
     problem_of(FileRow(f"{name}: extra_info", {"entry_point": row["fn_name"], **row, "id": "row", "question": ""}))
     try:
@@ -194,40 +173,3 @@ def _problem(crl: str, tests: str, name: str) -> Row:
     except (ValueError, AttributeError) as error:
         raise InputError(f"{name}: extra_info.crl: judge: expected that of a record ({error})") from None
     return {"problem_id": name, **row}
-
-
-def _object(text: str, place: str) -> Row:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{place}: expected JSON, got {_said(text)} ({error})") from None
-    if not isinstance(value, dict):
-        raise InputError(f"{place}: expected a JSON object, got {_said(text)}")
-    return value
-
-
-def _official(value: Row, name: str) -> Row:
-    """Tests of the official form: the arguments of a function one JSON value a line, the lines of standard input perhaps
-    as a list."""
-    inputs, outputs = value.get("inputs"), value.get("outputs")
-    if not isinstance(inputs, list) or not isinstance(outputs, list) or len(inputs) != len(outputs) or not inputs:
-        raise InputError(f"{name}: extra_info.inputs_outputs: expected as many inputs as outputs, and at least one")
-    function = value.get("fn_name")
-    tests = []
-    for given, wanted in zip(inputs, outputs, strict=True):
-        given, wanted = _joined(given, name), _joined(wanted, name)
-        tests.append({"input": f"[{given.replace(chr(10), ',')}]" if function else given, "expected": wanted})
-    return {"tests": tests, "fn_name": function}
-
-
-def _joined(cell: Any, name: str) -> str:
-    if isinstance(cell, list) and all(isinstance(line, str) for line in cell):
-        return "\n".join(cell)
-    if isinstance(cell, str):
-        return cell
-    raise InputError(f"{name}: extra_info.inputs_outputs: expected text, or lines of it, got {_said(cell)}")
-
-
-def _said(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -47,6 +47,8 @@ class Program:
     """Code and how its tests run it: `stdin`, `calls` of an entry point, test source run `beside` it, or `served` to a tester.
 
     tests: for `served`, what the tester is told (`runner.tester.Program`), as JSON.
+    leetcode: with the names that LeetCode has ready (`runner.leetcode`), but for these, which tests take from the code
+        itself; None: without any.
     """
 
     code: str
@@ -54,6 +56,7 @@ class Program:
     entry: str | None = None
     prelude: str = ""
     tests: bytes = b""
+    leetcode: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +207,7 @@ class Runner:
             "mode": program.mode,
             "entry": program.entry,
             "prelude": program.prelude,
+            "leetcode": program.leetcode,
             "limits": {
                 "cpu_s": limits.cpu_s,
                 "idle_s": limits.idle_s,

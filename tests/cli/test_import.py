@@ -97,6 +97,22 @@ def test_without_verify_nothing_is_run(crl_data: Command, tmp_path: Path) -> Non
     assert done.returncode == 0 and "holding" not in json.loads(done.stdout)
 
 
+@pytest.mark.parametrize(("libraries", "holding"), [((), 1), (("--libraries", ""), 0)])
+def test_references_may_import_the_libraries_that_are_named(
+    libraries: tuple[str, ...], holding: int, crl_data: Command, tmp_path: Path
+) -> None:
+    reference = "import numpy\nprint(numpy.array([*map(int, input().split())]).sum())\n"
+    write_rows(tmp_path / "in.jsonl", [{**PROBLEM_ROW, "reference": reference}])
+    done = crl_data("import", "problems", "in.jsonl", "--out", "out.jsonl", "--verify", "--json", *libraries)
+    assert json.loads(done.stdout).get("holding", 0) == holding, done.stdout
+
+
+def test_a_library_that_is_not_installed_is_one_line(crl_data: Command, tmp_path: Path) -> None:
+    write_rows(tmp_path / "in.jsonl", [PROBLEM_ROW])
+    done = crl_data("import", "problems", "in.jsonl", "--out", "out.jsonl", "--verify", "--libraries", "no_such")
+    assert_one_line(done, 1, "no_such")
+
+
 def test_rows_that_make_no_problem_are_set_aside_with_the_reason(crl_data: Command, tmp_path: Path) -> None:
     write_rows(tmp_path / "in.jsonl", [GRAPH, QUIXBUGS])
     done = crl_data("import", "quixbugs", "in.jsonl", "--out", "out.jsonl", "--json")

@@ -218,6 +218,23 @@ def test_another_mix_or_threshold_runs_nothing_and_shares_a_store(built: tuple[P
     assert strict.judged == 0 and strict.manifest["recipe"]["judge"]["threshold"] == 1.0
 
 
+def test_a_narrower_selection_runs_nothing_and_leaves_what_a_fresh_build_of_it_leaves(
+    built: tuple[Path, Built], tmp_path: Path
+) -> None:
+    """Fewer tests, drawn by this seed or another: all of it is known from the wider build."""
+    recipe, done = built
+    store = done.directory / ".crl" / "store.sqlite"
+    for number, settings in enumerate(
+        (["select.max_tests=2"], ["select.max_tests=1"], ["select.max_tests=2", "seed=8"])
+    ):
+        known = build(recipe, tmp_path / f"known{number}", store=store, settings=settings, quiet=True)
+        fresh = build(recipe, tmp_path / f"fresh{number}", settings=settings, quiet=True)
+        assert known.judged < fresh.judged
+        assert data_of(known.directory) == data_of(fresh.directory)
+        if "seed=8" not in settings:  # whose mutants are others
+            assert known.judged == 0 and known.remembered == known.manifest["counts"]["judgements"]["judged"]
+
+
 # --- killed, interrupted, crowded ----------------------------------------------------------------------------------------------
 
 
@@ -467,22 +484,31 @@ def test_a_build_with_nothing_left_says_why(tmp_path: Path) -> None:
         build(recipe, tmp_path / "out", quiet=True)
 
 
-def test_problems_of_a_kind_that_cannot_be_judged_yet_are_set_aside(tmp_path: Path) -> None:
+def test_problems_whose_tests_are_a_module_for_pytest_are_built_like_any_other(tmp_path: Path) -> None:
     recipe = sources(tmp_path, problems=2)
+    module = "from solution import add\n\ndef test_ints():\n    assert add(1, 2) == 3\n\nclass TestAdd:\n    def test_text(self):\n        assert add('a', 'b') == 'ab'\n"
     row = {
         **PROBLEM_ROW,
         "id": "q",
         "test_kind": "pytest",
-        "tests": [{"input": "test_x", "expected": ""}],
-        "test_setup": "def test_x(): pass",
-        "reference": "x = 1",
+        "tests": [{"input": name, "expected": ""} for name in ("test_ints", "TestAdd::test_text")],
+        "test_setup": module,
+        "reference": "def add(a, b):\n    return a + b\n",
     }
     with (tmp_path / "problems.jsonl").open("a") as file:
         file.write(json.dumps(row) + "\n")
-    done = build(recipe, tmp_path / "out", quiet=True)
-    assert done.manifest["counts"]["problems"]["set_aside"] == {
-        "tests of kind pytest cannot be judged by this version": 1
-    }
+    write_rows(
+        tmp_path / "more.jsonl",
+        [{"problem_id": "q", "id": "wrong", "code": "def add(a, b):\n    return 3\n"}],
+    )
+    candidates = [{"sampler": "recorded", "path": "more.jsonl"}]
+    recipe.write_text(json.dumps(json.loads(recipe.read_text()) | {"candidates": candidates}))
+    done = build(recipe, tmp_path / "out", settings=["mix.critique_share=1", "split.test_share=0"], quiet=True)
+    (record,) = (one for one in records_of(done.directory) if one["problem_id"] == "q")
+    assert (record["kind"], record["verdict"], record["pass_rate"]) == ("critique", False, 0.5)
+    assert record["test_setup"] == module and record["judge"]["tamper_proof"] is True
+    (again,) = (one for one in load_records(done.directory) if one.problem_id == "q")
+    assert [test.input for test in again.tests] == ["test_ints", "TestAdd::test_text"]
 
 
 def test_a_canary_flip_stops_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from crl_data.problems import fault_of
 from crl_data.sandbox import open_sandbox
 from crl_data.types import Problem, Solution, TestKind
 from tests.conftest import PROBLEM_ROW, code, write_rows
+from tests.importers.python_rows import ACECODE, BIGCODEBENCH, KODCODE, LEETCODE, OFFICIAL_SOLVE
 
 HUMANEVAL: dict[str, Any] = {
     "task_id": "HumanEval/0",
@@ -82,8 +83,13 @@ PROBLEM_ROWS = {
     "mbpp": MBPP,
     "quixbugs": QUIXBUGS,
     "apps": APPS,
+    "acecode": ACECODE,
+    "kodcode": KODCODE,
+    "bigcodebench": BIGCODEBENCH,
+    "leetcode": LEETCODE,
+    "critique-verl": OFFICIAL_SOLVE,
 }
-SOLUTION_ROWS = {"solutions": SOLUTION, "codet": CODET, "mapcoder": APPS, "quixbugs": QUIXBUGS}
+SOLUTION_ROWS = {"solutions": SOLUTION, "codet": CODET, "mapcoder": APPS, "quixbugs": QUIXBUGS, "acecode": ACECODE}
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +153,8 @@ def test_the_small_input_is_a_problem_whose_reference_is_right(
     form: str, tmp_path: Path, references: Reference, strict_judge: Judge
 ) -> None:
     problem = only(problems(form, rows(tmp_path, PROBLEM_ROWS[form]), references))
-    assert fault_of(problem) is None and problem.source.dataset and problem.source.license
+    assert fault_of(problem) is None and problem.source.dataset
+    assert problem.source.license or form == "critique-verl"  # its card names none
     if problem.reference:
         assert strict_judge.judge(problem, code(problem.reference)).verdict is True
         if problem.entry_point:
@@ -394,6 +401,10 @@ def test_a_row_with_one_odd_field_is_a_problem_set_aside_or_a_bad_row(
     ):
         if key in good and form != "quixbugs":
             good[key] = other
+    if form == "leetcode":
+        good["problem"] = "Another. " + good["problem"]
+    if form == "critique-verl":
+        good["prompt"] = [{"role": "user", "content": "Another."}]
     faults = []
     for value in [*ODD, ABSENT]:
         path = rows(tmp_path, changed(PROBLEM_ROWS[form], name, value), good)
@@ -414,6 +425,7 @@ SOLUTION_FIELDS = [
     ("codet", "prompt"),
     ("codet", "samples"),
     ("mapcoder", "responses"),
+    ("acecode", "inferences"),
 ] + [("quixbugs", name) for name in ("name", "correct", "buggy")]
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from crl_data.definitions import definitions, free_names
 from crl_data.judging import Judge
-from crl_data.judging.helpers import definitions, free_names, helpers_of
+from crl_data.judging.helpers import helpers_of
 from tests.conftest import assert_problem, code
 
 REFERENCE = """

@@ -25,8 +25,8 @@ from typing import Any
 import datasets
 import evaluate
 
+from crl_data.definitions import free_names
 from crl_data.errors import InputError, TestsUnfit
-from crl_data.judging.helpers import free_names
 from crl_data.judging.judge import Judge, processors
 from crl_data.judging.limits import Calibration
 from crl_data.judging.policy import Policy, Timeouts, Way

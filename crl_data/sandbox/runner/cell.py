@@ -352,7 +352,7 @@ def _compile(program: child.Program, order: dict[str, Any], code: bytes) -> None
     except UnicodeDecodeError:
         source = code
     compiled: types.CodeType = compile(source, program.file, "exec", dont_inherit=True)
-    program.load(compiled, order["mode"], order["entry"], order["prelude"])
+    program.load(compiled, order["mode"], order["entry"], order["prelude"], order["leetcode"])
 
 
 class _Cell:

@@ -32,7 +32,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from . import modules, values
+from . import leetcode, modules, values
 
 MODES = ("stdin", "calls", "beside", "served")
 GO = struct.Struct(
@@ -75,6 +75,7 @@ class Program:
         self.work = os.path.join(box, "work")
         self.file = os.path.join(box, SOLUTION_FILE)
         self.module: types.ModuleType | None = None
+        self.given: dict[str, Any] = {}
         self.load_error: Answer | None = None
         self.first_streams = sys.stdin, sys.stdout, sys.stderr  # to be let go of is work for each child
         self.streams_are_new = False
@@ -83,8 +84,15 @@ class Program:
         sys.path[:] = path
         self.baseline = State()
 
-    def load(self, code: types.CodeType, mode: str, entry: str | None, prelude: str = "") -> None:
-        """Take a solution and the way in which its tests run it."""
+    def load(
+        self,
+        code: types.CodeType,
+        mode: str,
+        entry: str | None,
+        prelude: str = "",
+        without: list[str] | None = None,
+    ) -> None:
+        """Take a solution and the way in which its tests run it; with LeetCode's names, `without` some, or with none."""
         self.code = code
         self.mode = mode
         self.entry = entry
@@ -92,7 +100,11 @@ class Program:
         self.message_bytes = GO.size + (0 if mode == "stdin" else INLINE_BYTES)
         self.prelude = compile(prelude, "<test set-up>", "exec") if mode == "beside" else None
         self.prelude_source = prelude
-        self.dies_aloud = not _DYING.isdisjoint(_names(code))
+        names = _names(code)
+        self.dies_aloud = not _DYING.isdisjoint(names)
+        if without is not None:
+            self.given = leetcode.given(names.difference(without))
+            self.baseline.modules |= sys.modules.keys()
 
     def expect(self, open_files: tuple[int, int]) -> None:
         """Say what a child sets for itself, so that it does not pass for the solution's doing; called where it is forked."""
@@ -360,6 +372,7 @@ def _run_calls(program: Program, argument: bytes) -> Answer:
 def load(program: Program) -> tuple[types.ModuleType | None, Answer | None]:
     sys.modules["__main__"] = types.ModuleType("__main__")  # there is one in every interpreter: doctest looks for it
     module = _new_module("solution", program)
+    module.__dict__.update(program.given)
     try:
         exec(program.code, module.__dict__)
         return module, None
@@ -385,13 +398,18 @@ def _find(module: types.ModuleType, entry: str) -> tuple[Callable[..., Any] | No
 
 
 def _call(function: Callable[..., Any], call: dict[str, Any]) -> dict[str, Any]:
+    nodes = call.get("nodes")
     try:
         arguments = [values.unpack(packed) for packed in call["args"]]
+        if nodes is not None:
+            arguments = list(map(leetcode.nodes_of, nodes["arguments"], arguments))
         named = {name: values.unpack(packed) for name, packed in call.get("named", {}).items()}
         value = function(*arguments, **named)
     except BaseException as error:
         return {"raised": type(error).__name__, "note": describe(error)}
     try:
+        if nodes is not None:
+            value = leetcode.plain_of(nodes["result"], value)
         return {"value": json.loads(values.encode(value, iterate="iterate" in call, exact="exact" in call))}
     except values.CannotCross as error:
         return {"cannot": str(error)}

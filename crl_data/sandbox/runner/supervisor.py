@@ -2,7 +2,7 @@
 
 Orders and answers are frames (`wire`):
 
-    {"op": "open", "mode", "entry", "prelude", "limits": {...}, "code": bytes}  + code
+    {"op": "open", "mode", "entry", "prelude", "leetcode", "limits": {...}, "code": bytes}  + code
         -> {"ready": true} | {"refused": note} (the code does not compile)
     {"op": "run", "fresh": bool, "new": bool, "tests": [[size, seed], ...]}     + inputs
         -> {"seen": [observation, ...]}                                         + answers
@@ -190,7 +190,7 @@ class Supervisor:
             self.kills = self.memory.kills()
         own = {name: limits[name] for name in ("memory", "output", "processes", "files")}
         head = marshal.dumps(
-            {"mode": order["mode"], "entry": order["entry"], "prelude": order["prelude"], "limits": own}
+            {**{name: order[name] for name in ("mode", "entry", "prelude", "leetcode")}, "limits": own}
         )
         os.ftruncate(CODE_FD, 0)
         write_all(CODE_FD, struct.pack("<I", len(head)) + head + code)

@@ -1,0 +1,69 @@
+"""Other people's records as a directory like that of a build: `data/` and a manifest, and nothing that a build knows alone.
+
+What reads records reads it (`load_records`, rewards, `explain`, `export`, `validate`); what needs problems, candidates or
+judgements (`report`) says that there are none.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import crl_data
+from crl_data.columns import RECORD, SCHEMA_VERSION
+from crl_data.corpus.manifest import hashed
+from crl_data.corpus.outputs import Directory, file_hash
+from crl_data.errors import InputError
+
+Rows = Iterator[tuple[str, dict[str, Any]]]
+
+
+def write(form: str, rows: Callable[[], Rows], inputs: list[dict[str, Any]], out: Path) -> Counter[str]:
+    """Write records, which `rows()` gives anew each time with their splits; how many there were of each kind.
+
+    A record that was there before is left out and counted. Raises `InputError` where there are none, or where `out` is that
+    of a build.
+    """
+    if (out / "manifest.json").is_file() and "imported" not in (out / "manifest.json").read_text(encoding="utf-8"):
+        raise InputError(f"{out}: expected a folder for what is imported, got a built dataset")
+    seen: set[str] = set()
+    counts: Counter[str] = Counter()
+    splits: Counter[str] = Counter()
+    for split, cells in rows():
+        if cells["id"] in seen:
+            counts["again"] += 1
+            continue
+        seen.add(cells["id"])
+        splits[split] += 1
+        counts[cells["kind"]] += 1
+    if not seen:
+        raise InputError(f"{out}: expected at least one row of the format {form} to write, got none")
+    with Directory(out) as directory:
+        seen.clear()
+        for split in sorted(splits):
+            directory.write_shards("data", split, RECORD, _once(rows(), split, seen))
+        manifest = {
+            "schema_version": SCHEMA_VERSION,
+            "crl_data": crl_data.__version__,
+            "name": out.name,
+            "imported": {"format": form, "label_source": "given, but where a row says otherwise"},
+            "inputs": [hashed(one) for one in inputs],
+            "counts": {"records": dict(sorted(counts.items())), "splits": dict(sorted(splits.items()))},
+            "files": {
+                str(file.relative_to(directory.new)): {"sha256": file_hash(file), "bytes": file.stat().st_size}
+                for file in sorted(directory.new.rglob("*.parquet"))
+            },
+        }
+        directory.write_text("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+        directory.publish("manifest.json")
+    return counts
+
+
+def _once(rows: Rows, wanted: str, seen: set[str]) -> Iterator[dict[str, Any]]:
+    for split, cells in rows:
+        if split == wanted and cells["id"] not in seen:
+            seen.add(cells["id"])
+            yield cells
