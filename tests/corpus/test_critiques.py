@@ -321,6 +321,15 @@ def test_a_row_that_cannot_be_right_is_found(changed: dict[str, Any], field: str
     assert (fault.field if fault else None) == field
 
 
+def test_a_dataset_without_critique_records_has_an_empty_file_that_is_no_fault(
+    tmp_path: Path, crl_data: Command
+) -> None:
+    settings = written(tmp_path, {"problem_id": "p0", "response": "x"}, refine=True)
+    built = critiqued(tmp_path, settings, mix={"critique_share": 0.0})
+    assert built.manifest["critiques"]["records"] == 0 and rows_of(tmp_path / "out", "critiques") == []
+    assert crl_data("validate", "out").returncode == 0
+
+
 def test_validate_reads_the_file(tmp_path: Path, crl_data: Command) -> None:
     critiqued(tmp_path, written(tmp_path, {"problem_id": "p0", "response": r"\conclusion{T}"}))
     assert crl_data("validate", "out").returncode == 0

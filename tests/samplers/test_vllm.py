@@ -359,7 +359,9 @@ def test_the_openai_sampler_asks_a_real_server(model: Path, tmp_path: Path) -> N
         path = sources(tmp_path, candidates=[source])
         build(path, tmp_path / "out", quiet=True)
         rows = rows_of(tmp_path / "out", "candidates")
-        assert [len({row["response"] for row in rows if row["problem_id"] == name}) > 1 for name in ("p0", "p1")] == [True] * 2
+        assert [len({row["response"] for row in rows if row["problem_id"] == name}) > 1 for name in ("p0", "p1")] == [
+            True
+        ] * 2
         assert len(rows) == 6
         assert all(0 < row["tokens"] <= 64 and row["finish_reason"] in ("stop", "length") for row in rows)
     again = build(path, tmp_path / "again", store=tmp_path / "out" / ".crl" / "store.sqlite", quiet=True)  # no server
