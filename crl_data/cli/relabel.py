@@ -14,7 +14,16 @@ def run(directory: Path, threshold: float, out: Path | None, as_json: bool) -> N
     done = relabel(directory, threshold, out)
     if as_json:
         flips = [{"before": before, "after": after, "solutions": n} for (before, after), n in _ordered(done)]
-        print(json.dumps({"directory": str(done.directory), "flips": flips, "counts": done.manifest["counts"]}))
+        print(
+            json.dumps(
+                {
+                    "directory": str(done.directory),
+                    "flips": flips,
+                    "left_out": done.left_out,
+                    "counts": done.manifest["counts"],
+                }
+            )
+        )
         return
     judged = done.manifest["counts"]["judgements"]
     print(
@@ -27,6 +36,10 @@ def run(directory: Path, threshold: float, out: Path | None, as_json: bool) -> N
         print(
             f"{split:<10} {n['records']:>9,} records: {n.get('solve', 0):,} solve, {n.get('critique', 0):,} critique "
             f"({n.get('critique true', 0):,} True, {n.get('critique false', 0):,} False)"
+        )
+    for name in done.left_out:
+        print(
+            f"{name}.parquet is left out: it belongs to the old verdicts, and a build makes it anew from what is kept"
         )
     print(f"dataset     {done.directory}/data")
 

@@ -132,26 +132,35 @@ class _Run:
         sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(directory.private / "stage.sqlite") as stage:
             measure, critiquing = self.measure(stage), self.critiquing(stage, directory.new)
-            gathering = self.gather(stage, store, sandbox, dry=False)
-            asker = Asker(store, self.count, self.path.parent, self.tell, gathering.tools, self.inputs)
-            with Judge(
-                jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store
-            ) as judge:
-                self.label(stage, judge, measure, asker)
+            with (
+                Judge(
+                    jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy(), memory=store
+                ) as judge,
+                self.gathering(stage, store, sandbox, dry=False) as gathering,
+            ):
+                watch = Watch(judge)
+                self.gather(gathering)
+                self.check(stage, judge, watch)
+                self.ask(gathering)  # no money is spent on problems whose own reference fails
+                asker = Asker(store, self.count, self.path.parent, self.tell, gathering.tools, gathering.inputs)
+                self.label(stage, judge, watch, measure, asker)
                 made = self.finish(stage, judge, directory, measure, critiquing, asker)
             return Built(directory=directory.path, manifest=made, judged=store.kept, remembered=store.hits)
 
     def forecast(self, folder: Path, store_path: Path) -> Forecast:
         sandbox = self.recipe.judge.open_sandbox()
         with contextlib.closing(Store(store_path)) as store, Stage(folder / "stage.sqlite") as stage:
-            gathering = self.gather(stage, store, sandbox, dry=True)
+            with self.gathering(stage, store, sandbox, dry=True) as gathering:
+                self.gather(gathering)
+                self.ask(gathering)
             with Judge(jobs=self.recipe.judge.jobs, sandbox=sandbox, policy=self.recipe.judge.policy()) as judge:
                 sampling = {**gathering.sampling(), **self.stages_to_come(stage, store, gathering.to_come)}
                 return forecast(stage, judge, self.tally, gathering.to_come, sampling)
 
     # --- stages -------------------------------------------------------------------------------------------------------
 
-    def gather(self, stage: Stage, store: Store, sandbox: Sandbox, dry: bool) -> Gathering:
+    @contextlib.contextmanager
+    def gathering(self, stage: Stage, store: Store, sandbox: Sandbox, dry: bool) -> Iterator[Gathering]:
         with contextlib.ExitStack() as opened:
             known: list[Reference] = []
 
@@ -161,16 +170,22 @@ class _Run:
                 return known[0]
 
             asking = Asking(kept=store, tell=self.tell, dry=dry)
-            gathering = Gathering(
+            yield Gathering(
                 self.recipe, self.path.parent, stage, self.tally, references, self.count, self.limit, asking
             )
-            with self.progress("problems") as seen:
-                gathering.problems(seen)
-            gathering.clean()
-            with self.progress("candidates") as seen:
-                gathering.candidates(seen)
-            self.inputs = gathering.inputs
-            return gathering
+
+    def gather(self, gathering: Gathering) -> None:
+        """Problems, and all candidates that nobody has to be asked for."""
+        with self.progress("problems") as seen:
+            gathering.problems(seen)
+        gathering.clean()
+        with self.progress("candidates") as seen:
+            gathering.candidates(seen, asked=False)
+        self.inputs = gathering.inputs
+
+    def ask(self, gathering: Gathering) -> None:
+        with self.progress("answers") as seen:
+            gathering.candidates(seen, asked=True)
 
     def stages_to_come(self, stage: Stage, store: Store, to_come: Counter[str]) -> dict[str, dict[str, Any]]:
         """What the stages would ask models for; the answers that difficulty is measured by are added to `to_come`."""
@@ -206,11 +221,12 @@ class _Run:
         refine = load_template("refine", settings.refine_prompt, self.path.parent)
         return Critiquing(settings, new, stage, named or None, refine)
 
-    def label(self, stage: Stage, judge: Judge, measure: Measure | None, asker: Asker) -> None:
-        watch = Watch(judge)
+    def check(self, stage: Stage, judge: Judge, watch: Watch) -> None:
         watch.look()
         with self.progress("references", stage.count("problems", "set_aside is null")) as seen:
             check_references(stage, judge, watch, seen)
+
+    def label(self, stage: Stage, judge: Judge, watch: Watch, measure: Measure | None, asker: Asker) -> None:
         if measure is not None and measure.settings.candidates:
             with self.progress("difficulty: answers") as seen:
                 measure.add_candidates(asker, self.tally, seen)

@@ -47,8 +47,10 @@ class Asking:
 
 @dataclass(frozen=True)
 class _Found:
-    """A candidate: the rule for its code, its verdict where that is given, and why it is dropped where it is already."""
+    """A candidate of a source of the recipe, by its number: the rule for its code, its verdict where that is given, and why
+    it is dropped where it is already."""
 
+    source: int
     solution: Solution
     rule: Extraction
     given: bool | None = None
@@ -162,9 +164,12 @@ class Gathering:
 
     # --- candidates ---------------------------------------------------------------------------------------------------
 
-    def candidates(self, seen: Callable[[], object]) -> None:
-        """Read or make all candidates, take the code out of them, and put them on the stage."""
-        for found in self._all_candidates():
+    def candidates(self, seen: Callable[[], object], asked: bool) -> None:
+        """Read, make or ask for candidates, take the code out of them, and put them on the stage.
+
+        asked: those of models that are asked, or all others. On the stage they stand in the order of the recipe.
+        """
+        for found in self._all_candidates(asked):
             solution = found.solution
             seen()
             known, why_aside = self.stage.status(solution.problem_id)
@@ -193,7 +198,7 @@ class Gathering:
                 own["label_source"] = GIVEN
             taken = replace(solution, code=code, extra={**solution.extra, **own})
             try:
-                self.stage.add_candidate(taken, dropped or None, found.given)
+                self.stage.add_candidate(taken, dropped or None, found.given, found.source)
             except Duplicate:
                 self.tally.candidates["read"] -= 1
                 self._bad_row(
@@ -205,10 +210,12 @@ class Gathering:
                     )
                 )
 
-    def _all_candidates(self) -> Iterator[_Found]:
-        """Candidates of all sources, one source after another. Batches that wait end it, after all else."""
+    def _all_candidates(self, asked: bool) -> Iterator[_Found]:
+        """Candidates of the sources, one source after another. Batches that wait end it, after all else."""
         waits: list[str] = []
         for number, source in enumerate(self.recipe.candidates):
+            if isinstance(source, OpenAI | Vllm) is not asked:
+                continue
             if isinstance(source, Recorded):
                 tables = self._open(source.format, source)
                 for solution in recorded.sample(source.format, tables, self.tools, self.stage.by_entry_point):
@@ -218,17 +225,17 @@ class Gathering:
                         except RowError as error:
                             self._bad_row(error)
                             continue
-                        yield _Found(solution, source.extract, given=given)
+                        yield _Found(number, solution, source.extract, given=given)
             elif isinstance(source, Mutants):
                 self.tools.place = "mutants"
                 for problem in self._problems_of(number):
                     for solution in mutants.sample(problem, source.per_problem, self.recipe.seed):
-                        yield _Found(solution, Extraction.LAST_BLOCK)
+                        yield _Found(number, solution, Extraction.LAST_BLOCK)
             else:
                 self.tools.place = self._labels[number]
                 try:
                     for solution, dropped in self._sampled(number, source):
-                        yield _Found(solution, source.extract, dropped=dropped)
+                        yield _Found(number, solution, source.extract, dropped=dropped)
                 except BatchWaits as error:
                     waits.append(str(error))
         if waits:

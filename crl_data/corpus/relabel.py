@@ -1,7 +1,8 @@
 """Other verdicts from the outcomes of a built dataset. Nothing is run: what stands in its files is all that is needed.
 
 A threshold decides which candidates are True and False, and with that which critique records there are and how they are
-mixed; everything else stays. What comes out is what a build with that threshold would have left, but for the store.
+mixed; everything else stays. What comes out is what a build with that threshold would have left, but for the store, and for
+the files of the stages `difficulty` and `critiques`: they count verdicts of which no outcomes are there, and are left out.
 """
 
 from __future__ import annotations
@@ -27,14 +28,20 @@ from crl_data.prompts import Template
 from crl_data.rows import Row, make_problem, make_solution, read_rows, whole_rows
 from crl_data.types import Outcome
 
+_OF_OTHER_VERDICTS = ("difficulty", "critiques")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Relabelled:
-    """What became of a dataset: where it is, its manifest, and how many verdicts changed, by (before, after)."""
+    """What became of a dataset: where it is, its manifest, and how many verdicts changed, by (before, after).
+
+    left_out: the stages whose files do not go with other verdicts, and are not there any more.
+    """
 
     directory: Path
     manifest: dict[str, Any]
     flips: dict[tuple[bool | None, bool | None], int]
+    left_out: tuple[str, ...]
 
 
 def relabel(directory: str | Path, threshold: float, out: str | Path | None = None) -> Relabelled:
@@ -67,12 +74,12 @@ def relabel(directory: str | Path, threshold: float, out: str | Path | None = No
             **old,
             "recipe": {**old["recipe"], "judge": {**old["recipe"]["judge"], "threshold": threshold}},
             "counts": {**old["counts"], **{name: counts[name] for name in ("judgements", "pool", "mix", "records")}},
-            "difficulty": None,  # which hang on verdicts: a build with the threshold makes them anew, and asks nothing again
-            "critiques": None,
+            **dict.fromkeys(_OF_OTHER_VERDICTS),
             "files": content_of(held.new),
         }
         publish(held, made)
-    return Relabelled(directory=target, manifest=made, flips=flips)
+    left_out = tuple(name for name in _OF_OTHER_VERDICTS if old.get(name))
+    return Relabelled(directory=target, manifest=made, flips=flips, left_out=left_out)
 
 
 def _recipe_of(source: Path, manifest: dict[str, Any]) -> Recipe:

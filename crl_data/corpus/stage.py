@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class Stage:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._of_source: Counter[int] = Counter()
         self._clear()
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -135,14 +137,23 @@ class Stage:
 
     # --- candidates ---------------------------------------------------------------------------------------------------
 
-    def add_candidate(self, candidate: Solution, dropped: str | None, given: bool | None = None) -> None:
-        """Raises `Duplicate` where the problem has a candidate of this id. given: the verdict, where it is not drawn here."""
+    def add_candidate(
+        self, candidate: Solution, dropped: str | None, given: bool | None = None, source: int | None = None
+    ) -> None:
+        """Raises `Duplicate` where the problem has a candidate of this id.
+
+        given: the verdict, where it is not drawn here. source: they stand in the order of their sources, whichever of them
+        comes first; None: at the end.
+        """
+        place = None
+        if source is not None:
+            self._of_source[source] += 1
+            place = (source << 32) + self._of_source[source]
+        verdict, label_source = (None, EXECUTED) if given is None else (int(given), GIVEN)
         cells = json.dumps(cells_of(candidate), ensure_ascii=False)
-        source = EXECUTED if given is None else GIVEN
-        values = (candidate.problem_id, candidate.id, cells, dropped, None if given is None else int(given), source)
         self._run(
-            "insert into candidates (problem, id, cells, dropped, verdict, label_source) values (?, ?, ?, ?, ?, ?)",
-            values,
+            "insert into candidates (place, problem, id, cells, dropped, verdict, label_source) values (?, ?, ?, ?, ?, ?, ?)",
+            (place, candidate.problem_id, candidate.id, cells, dropped, verdict, label_source),
         )
 
     def drop_candidates_of_set_aside(self, reason: str) -> None:

@@ -356,7 +356,7 @@ class Judge:
             limit_from=limit_from,
             reference_fault=calibration.fault,
             key=_digest([key, the_plan.way, the_plan.interface]),
-            suite=replace(suite, group=_digest([suite.group, the_plan.way, the_plan.interface])),
+            suite=replace(suite, group=_digest([suite.group, *_of_all_tests(the_plan)])),
         )
 
     def _calibrated_with_more(self, problem: Problem, suite: Suite) -> limits.Calibration | None:
@@ -491,6 +491,11 @@ def _digest(parts: Iterable[object]) -> str:
         data = repr(part).encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "little") + data)
     return digest.hexdigest()
+
+
+def _of_all_tests(the_plan: Plan) -> list[object]:
+    """What a plan draws from all tests of a problem together, so that it can be another with fewer of them."""
+    return [the_plan.way, the_plan.interface, the_plan.mode, the_plan.entry, the_plan.leetcode]
 
 
 def _renamed(prepared: Prepared, problem: Problem) -> Prepared:
