@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crl_data.errors import CrlError, InputError, WorkError
@@ -109,22 +109,30 @@ class Engine:
                 "usage": {
                     "prompt_tokens": 0 if number else len(given.prompt_token_ids),  # read once for all answers
                     "completion_tokens": len(one.token_ids),
-                    "completion_tokens_details": {"reasoning_tokens": self._reasoning_tokens(one, opened)},
+                    "completion_tokens_details": {
+                        "reasoning_tokens": reasoning_tokens(one.text, list(one.token_ids), opened, self._encode)
+                    },
                 },
             }
             for number, one in enumerate(given.outputs)
         ]
 
-    def _reasoning_tokens(self, one: Any, opened: bool) -> int:
-        if _CLOSES not in one.text:
-            return len(one.token_ids) if opened or one.text.lstrip().startswith(_OPENS) else 0
-        tokenizer = self._llm.get_tokenizer()
-        tokens = list(one.token_ids)
-        closes = tokenizer.encode(_CLOSES, add_special_tokens=False)
-        if len(closes) == 1 and closes[0] in tokens:
-            return len(tokens) - tokens[::-1].index(closes[0])
-        thought = one.text.rpartition(_CLOSES)[0] + _CLOSES
-        return len(tokenizer.encode(thought, add_special_tokens=False))
+    def _encode(self, text: str) -> list[int]:
+        return list(self._llm.get_tokenizer().encode(text, add_special_tokens=False))
+
+
+def reasoning_tokens(text: str, tokens: list[int], opened: bool, encode: Callable[[str], list[int]]) -> int:
+    """How many of an answer's tokens are thinking: those up to the last `</think>`; all, where it breaks off before it.
+
+    opened: by the chat template, and so not in the text. Where the tag is no token of its own, what stands before it is
+    counted as the tokenizer cuts it.
+    """
+    if _CLOSES not in text:
+        return len(tokens) if opened or text.lstrip().startswith(_OPENS) else 0
+    closes = encode(_CLOSES)
+    if len(closes) == 1 and closes[0] in tokens:
+        return len(tokens) - tokens[::-1].index(closes[0])
+    return len(encode(text.rpartition(_CLOSES)[0] + _CLOSES))
 
 
 def _line(error: BaseException) -> str:

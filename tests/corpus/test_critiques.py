@@ -16,6 +16,7 @@ import pytest
 from crl_data import build, load_records
 from crl_data.corpus.build import Built, dry_run
 from crl_data.corpus.critiques import fault_of_critique
+from crl_data.corpus.relabel import relabel
 from crl_data.errors import InputError
 from crl_data.samplers.budget import BudgetSpent
 from tests.conftest import PROBLEM_ROW, RIGHT_SUM, Command, write_rows
@@ -217,6 +218,20 @@ def test_a_dry_run_says_what_the_stages_would_ask_and_asks_nothing(tmp_path: Pat
         assert server.count <= found.requests
 
 
+def test_other_verdicts_take_away_what_hangs_on_them_and_a_build_makes_it_anew_without_asking(tmp_path: Path) -> None:
+    with Server(teacher) as server:
+        path = recipe(tmp_path, critiques=asking(server), difficulty=asking(server, n=1))
+        critiqued = build(path, tmp_path / "out", quiet=True)
+        assert critiqued.manifest["critiques"]["kept"] == 4
+        asked = server.count
+        relabelled = relabel(tmp_path / "out", 0.1)
+        left = {file.name for file in (tmp_path / "out").glob("*.parquet")}
+        assert left == {"problems.parquet", "candidates.parquet", "judgements.parquet"}
+        assert relabelled.manifest["critiques"] is None is relabelled.manifest["difficulty"]
+        again = build(path, tmp_path / "out", settings=["judge.threshold=0.1"], quiet=True)
+        assert again.manifest["critiques"]["critiques"] == 4 and server.count == asked
+
+
 def test_the_summary_tells_of_the_stages(tmp_path: Path, crl_data: Command) -> None:
     with Server(teacher) as server:
         path = recipe(tmp_path, critiques=asking(server, refine=True), difficulty=asking(server, n=1))
@@ -304,6 +319,15 @@ RIGHT = {"response": r"\conclusion{T}", "conclusion": True, "agrees": False}
 def test_a_row_that_cannot_be_right_is_found(changed: dict[str, Any], field: str | None) -> None:
     fault = fault_of_critique({**RIGHT, **changed})
     assert (fault.field if fault else None) == field
+
+
+def test_a_dataset_without_critique_records_has_an_empty_file_that_is_no_fault(
+    tmp_path: Path, crl_data: Command
+) -> None:
+    settings = written(tmp_path, {"problem_id": "p0", "response": "x"}, refine=True)
+    built = critiqued(tmp_path, settings, mix={"critique_share": 0.0})
+    assert built.manifest["critiques"]["records"] == 0 and rows_of(tmp_path / "out", "critiques") == []
+    assert crl_data("validate", "out").returncode == 0
 
 
 def test_validate_reads_the_file(tmp_path: Path, crl_data: Command) -> None:

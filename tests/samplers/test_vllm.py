@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,7 @@ from crl_data.samplers.chat import key_of
 from crl_data.samplers.kept import Asked
 from crl_data.samplers.model import Answer, Request
 from crl_data.samplers.vllm import VLLM, devices_of, fingerprint
+from crl_data.samplers.vllm_engine import reasoning_tokens
 from tests.conftest import PROBLEM_ROW, RIGHT_SUM, read_rows, write_rows
 from tests.corpus.test_difficulty import rows_of
 
@@ -105,6 +107,35 @@ def test_a_model_in_a_folder_is_known_by_its_content_and_not_by_its_place(tmp_pa
     settings = VllmDifficulty.model_validate({"sampler": "vllm", "model": str(tmp_path / "a" / "model")})
     sampler = chat_of(settings, tmp_path).sampler("vllm")
     assert (sampler.name, sampler.model) == ("vllm", "model") and str(tmp_path) not in (sampler.detail or "")
+
+
+def letters(text: str) -> list[int]:
+    """A tokenizer that knows the tags, and letters."""
+    return [int(part) for part in re.findall(r"\d+", re.sub("(?s).", lambda one: f"{ord(one[0])} ", text))]
+
+
+@pytest.mark.parametrize(
+    ("text", "opened", "wanted"),
+    [
+        ("It is.", False, 0),
+        ("<think>ab</think>c", False, 17),
+        ("ab</think>c", True, 10),
+        ("ab", True, 2),
+        (" <think>ab", False, 10),
+        ("a <think> b", False, 0),
+        ("<think>a</think>b</think>c", False, 25),
+    ],
+)
+def test_thinking_is_counted_apart(text: str, opened: bool, wanted: int) -> None:
+    assert reasoning_tokens(text, letters(text), opened, letters) == wanted
+
+    def whole(one: str) -> list[int]:
+        """The closing tag is one token, which is counted where the model wrote it."""
+        first, tag, rest = one.rpartition("</think>")
+        return letters(first) + [-1] * bool(tag) + letters(rest)
+
+    if "</think>" in text:
+        assert reasoning_tokens(text, whole(text), opened, whole) == wanted - 7
 
 
 @pytest.mark.parametrize(
@@ -215,6 +246,19 @@ def test_a_real_model_answers_in_order_and_what_is_kept_is_not_asked_again(model
 
 
 @pytest.mark.slow
+def test_a_chat_template_that_opens_the_reasoning_is_told_and_heeded(model: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "thinks"
+    shutil.copytree(model, copy)
+    template = (copy / "chat_template.jinja").read_text()
+    (copy / "chat_template.jinja").write_text(template + "{% if enable_thinking %}<think>\n{% endif %}")
+    for thinking in (True, False):
+        with opened(tmp_path, local(copy, thinking=thinking, max_tokens=16), []) as running:
+            ((answer,),) = answers(running, questions(1)[:1])
+        assert answer.text.startswith("<think>\n") is thinking
+        assert answer.reasoning_tokens == (answer.tokens if thinking else 0)
+
+
+@pytest.mark.slow
 def test_two_replicas_answer_as_one_does(model: Path, tmp_path: Path) -> None:
     found = []
     for replicas in (1, 2):
@@ -315,7 +359,10 @@ def test_the_openai_sampler_asks_a_real_server(model: Path, tmp_path: Path) -> N
         path = sources(tmp_path, candidates=[source])
         build(path, tmp_path / "out", quiet=True)
         rows = rows_of(tmp_path / "out", "candidates")
-        assert len(rows) == 6 and len({row["response"] for row in rows}) == 6
+        assert [len({row["response"] for row in rows if row["problem_id"] == name}) > 1 for name in ("p0", "p1")] == [
+            True
+        ] * 2
+        assert len(rows) == 6
         assert all(0 < row["tokens"] <= 64 and row["finish_reason"] in ("stop", "length") for row in rows)
     again = build(path, tmp_path / "again", store=tmp_path / "out" / ".crl" / "store.sqlite", quiet=True)  # no server
     assert again.manifest["counts"]["sampling"]["small"]["answers"] == 6
