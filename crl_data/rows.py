@@ -115,7 +115,7 @@ def _read_parquet(path: Path) -> Iterator[Row | RowError]:
                         yield RowError(place, "", "UTF-8 text", f"the byte 0x{cells.object[cells.start]:02x}")
                     else:
                         yield Row(place, {name: as_json(value) for name, value in cells.items()})
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last of them for the name of a column
         raise InputError(f"{path}: expected a Parquet file, got: {str(error).splitlines()[0]}") from None
 
 
