@@ -14,8 +14,11 @@ from crl_data.types import Problem, TestKind
 _KINDS = frozenset(TestKind)
 
 
-def fault_of(problem: Problem, kind: Any = None) -> Fault | None:
-    """The first thing about a problem that cannot be right, or None."""
+def fault_of(problem: Problem, kind: Any = None, ours: bool = False) -> Fault | None:
+    """The first thing about a problem that cannot be right, or None.
+
+    ours: the JSON of its calls was written here, from values, and is not read again: rows have tens of MB of it.
+    """
     if problem.test_kind not in _KINDS:
         return Fault("test_kind", "one of " + ", ".join(TestKind), describe(kind or problem.test_kind))
     if not problem.id:
@@ -28,6 +31,8 @@ def fault_of(problem: Problem, kind: Any = None) -> Fault | None:
         value = getattr(problem, name)
         if value is not None and not 0 < value < 1e6:
             return Fault(name, "a number above 0", str(value))
+    if ours and problem.test_kind is TestKind.FUNCTION:
+        return _entry_point(problem)
     return _FAULTS[problem.test_kind](problem)
 
 
@@ -46,9 +51,15 @@ def _stdin(problem: Problem) -> Fault | None:
     return None
 
 
+def _entry_point(problem: Problem) -> Fault | None:
+    if is_entry_point(problem.entry_point):
+        return None
+    return Fault("entry_point", "the function under test, `name` or `Class.method`", describe(problem.entry_point))
+
+
 def _function(problem: Problem) -> Fault | None:
-    if not is_entry_point(problem.entry_point):
-        return Fault("entry_point", "the function under test, `name` or `Class.method`", describe(problem.entry_point))
+    if fault := _entry_point(problem):
+        return fault
     for place, test in enumerate(problem.tests):
         for name, text in (("input", test.input), ("expected", test.expected)):
             try:

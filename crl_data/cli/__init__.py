@@ -98,7 +98,12 @@ def judge(
 @app.command(name="import")
 def import_(
     format_: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="humaneval, evalplus, mbpp, quixbugs, apps or problems.")
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            help="problems, humaneval, evalplus, mbpp, quixbugs, apps, codecontests, codeforces, deepcoder, livecodebench, "
+            "mapcoder, open_r1, prime, rstar or taco.",
+        ),
     ],
     source: Annotated[
         str,

@@ -157,7 +157,7 @@ def _fault(problem: Problem, most: int) -> Fault | None:
             if not value.isascii() or len(value) > most:
                 check_text(value, f"tests[{place}].{name}", most, found)
     check_unknown(problem.extra, "", found)
-    return found[0] if found else fault_of(problem)
+    return found[0] if found else fault_of(problem, ours=True)  # `problems` checks what others wrote
 
 
 _TEXTS = ("id", "question", "entry_point", "test_setup", "checker", "starter_code", "reference")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from crl_data.importers import PROBLEM_FORMATS
 from tests.conftest import Command
 
 HEAVY = [
@@ -116,7 +117,7 @@ def test_the_values_of_closed_choices_stand_in_the_help(crl_data: Command) -> No
 
 def test_help_of_import_names_every_format(crl_data: Command) -> None:
     text = crl_data("import", "--help").stdout
-    for name in ("humaneval", "evalplus", "mbpp", "quixbugs", "apps", "problems"):
+    for name in PROBLEM_FORMATS:
         assert name in text
 
 
