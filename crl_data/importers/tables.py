@@ -39,6 +39,8 @@ class Which:
 class Tables(Protocol):
     """A source of rows."""
 
+    which: Which
+
     def rows(self, table: str | None = None, split: str | None = None) -> Iterator[Row | RowError]:
         """The rows of a table (None: the one that is meant where nobody names one), and of another split than the usual."""
         ...
@@ -114,7 +116,12 @@ class LocalTables:
         return found
 
     def _called(self, table: str) -> list[Path]:
-        """The files of a folder called `table`, or the files called `table.SUFFIX` and `table-*.SUFFIX`."""
+        """The files of a folder called `table`, or the files called `table.SUFFIX` and `table-*.SUFFIX`.
+
+        `folder/table` is one file of a folder of many.
+        """
+        if "/" in table:
+            return [file for suffix in SUFFIXES if (file := self.path / f"{table}{suffix}").is_file()]
         for folder in (self.path / table, self.path / "data" / table):
             if folder.is_dir():
                 return self._below(folder)

@@ -78,7 +78,9 @@ def check(done: Built, names: list[str]) -> None:
     """What the paper says of its dataset holds of this one."""
     manifest = done.manifest
     records = list(load_records(done.directory))
-    assert {record.problem_id for record in records} <= set(names) and len(records) == manifest["counts"]["problems"]["kept"]
+    assert {record.problem_id for record in records} <= set(names) and len(records) == manifest["counts"]["problems"][
+        "kept"
+    ]
     assert manifest["counts"]["tests"]["too long"] == len(names)  # of each problem the one
     assert all(len(record.tests) <= 30 for record in records)
     assert all(record.prompt_template.split("@")[0] in ("solve/paper", "critique/paper") for record in records)
@@ -117,7 +119,9 @@ def test_with_a_real_model_that_answers(tmp_path: Path, monkeypatch: pytest.Monk
     sampling = next(iter(done.manifest["counts"]["sampling"].values()))
     assert sampling["answers"] == 4 * done.manifest["counts"]["problems"]["kept"] and sampling["output_tokens"] > 0
     assert done.manifest["counts"]["judgements"]["judged"] > 0
-    again = build(RECIPE, tmp_path / "again", store=done.directory / ".crl" / "store.sqlite", settings=settings, quiet=True)
+    again = build(
+        RECIPE, tmp_path / "again", store=done.directory / ".crl" / "store.sqlite", settings=settings, quiet=True
+    )
     assert again.judged == 0
     before, after = (sorted((one.directory / "data").iterdir()) for one in (done, again))
     assert [path.read_bytes() for path in before] == [path.read_bytes() for path in after]
