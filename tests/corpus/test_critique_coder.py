@@ -39,7 +39,7 @@ def rstar(folder: Path) -> list[str]:
     for problem in examples("problems"):
         if problem["test_kind"] != TestKind.STDIN or problem.get("checker"):
             continue
-        names.append(problem["id"])
+        names.append(f"rstar/{problem['id']}")
         inputs = [one["input"] for one in problem["tests"]] + [_LONG]
         outputs = [one["expected"] for one in problem["tests"]] + ["0"]
         tests.append(
@@ -95,7 +95,11 @@ def check(done: Built, names: list[str]) -> None:
 
 def test_with_recorded_answers_in_the_models_place(tmp_path: Path) -> None:
     names = rstar(tmp_path / "rstar")
-    answers = [row for row in examples("solutions") if row["problem_id"] in names]
+    answers = [
+        {**row, "problem_id": f"rstar/{row['problem_id']}"}
+        for row in examples("solutions")
+        if f"rstar/{row['problem_id']}" in names
+    ]
     write_rows(tmp_path / "answers.jsonl", answers)
     recorded = {"sampler": "recorded", "path": str(tmp_path / "answers.jsonl"), "extract": "all_blocks"}
     settings = [f"problems.0.source={tmp_path / 'rstar'}", f"candidates=[{json.dumps(recorded)}]"]
