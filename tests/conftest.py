@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from crl_data.judging import Judge, Policy
@@ -23,6 +24,9 @@ from tests.sandbox.engine import engine
 
 ROOT = Path(__file__).parent.parent
 SHARED = Path(os.environ.get("CRL_SHARED_DATA", ROOT.parent / "shared" / "data"))
+
+hypothesis.settings.register_profile("crl", deadline=None)  # tests assert no times: the machine is shared
+hypothesis.settings.load_profile("crl")
 
 # In the background of a shell Ctrl-C is ignored, and so it would be by every command that is started here.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -34,9 +34,10 @@ HEAVY_FOR_REWARDS = ["torch", "trl", "vllm", "transformers", "datasets", "openai
 OPTIONS = {
     "build": "--out --store --set --limit --dry-run",
     "judge": "--out --threshold --timeouts --early-stop --isolation --sandbox --jobs --repeat",
-    "import": "--out --limit --verify --libraries",
+    "import": "--out --config --split --revision --limit --verify --libraries",
     "validate": "",
     "explain": "",
+    "relabel": "--threshold --out",
     "report": "",
     "export": "--to --out",
     "serve": "--host --port --token --jobs --sandbox --allow-weak --queue --libraries",
@@ -48,12 +49,13 @@ ARGUMENTS = {
     "import": ["FORMAT", "SOURCE"],
     "validate": ["PATH"],
     "explain": ["DIR", "ID"],
+    "relabel": ["DIR"],
     "report": ["DIR"],
     "export": ["DIR"],
     "serve": [],
     "doctor": [],
 }
-NOT_BUILT = ["relabel", "quality", "push", "verify"]
+NOT_BUILT = ["quality", "push", "verify"]
 
 
 def loaded_by(statement: str, heavy: list[str]) -> list[str]:
