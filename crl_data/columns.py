@@ -232,22 +232,22 @@ def _check_struct(cell: dict[str, Any], struct: Struct, path: str, most: int, fo
         else:
             _check(value, column.type, name, most, found)
     for unknown in cell.keys() - set(struct.names()):
-        _check_unknown({unknown: cell[unknown]}, path, found)
+        check_unknown({unknown: cell[unknown]}, path, found)
 
 
-def _check_unknown(value: Any, path: str, found: list[Fault]) -> None:
+def check_unknown(value: Any, path: str, found: list[Fault]) -> None:
     """What is carried through must be text that can be written, names and values."""
     if isinstance(value, str):
         _size_of(value, path, found)
     elif isinstance(value, list):
         for place, item in enumerate(value):
-            _check_unknown(item, f"{path}[{place}]", found)
+            check_unknown(item, f"{path}[{place}]", found)
     elif isinstance(value, dict):
         for name, item in value.items():
             inner = ascii(name)[1:-1] if not name.isascii() else name
             inner = f"{path}.{inner}" if path else inner
             _size_of(name, inner, found)
-            _check_unknown(item, inner, found)
+            check_unknown(item, inner, found)
 
 
 def _size_of(text: str, path: str, found: list[Fault]) -> int:
@@ -278,7 +278,7 @@ def _check(value: Any, kind: Type, path: str, most: int, found: list[Fault]) -> 
         else:
             _check_struct(value, kind, path, most, found)
     elif kind.kind is str:
-        _check_text(value, path, most, found)
+        check_text(value, path, most, found)
     elif isinstance(value, bool) != (kind.kind is bool) or not isinstance(
         value, (int, float) if kind.kind is float else kind.kind
     ):
@@ -287,7 +287,8 @@ def _check(value: Any, kind: Type, path: str, most: int, found: list[Fault]) -> 
         found.append(Fault(path, "a whole number of 64 bits", describe(value)))
 
 
-def _check_text(value: Any, path: str, most: int, found: list[Fault]) -> None:
+def check_text(value: Any, path: str, most: int, found: list[Fault]) -> None:
+    """Find fault with what is no string, cannot be written as UTF-8, or is larger than `most` bytes."""
     if not isinstance(value, str):
         found.append(Fault(path, "a string", describe(value)))
         return

@@ -15,10 +15,11 @@ from crl_data.types import Problem, TestKind
 _KINDS = frozenset(TestKind)
 
 
-def fault_of(problem: Problem, kind: Any = None, *, untested: bool = False) -> Fault | None:
+def fault_of(problem: Problem, kind: Any = None, *, untested: bool = False, ours: bool = False) -> Fault | None:
     """The first thing about a problem that cannot be right, or None.
 
     untested: it may have no tests, since the verdicts on its solutions are given and not drawn from any.
+    ours: the JSON of its calls was written here, from values, and is not read again: rows have tens of MB of it.
     """
     if problem.test_kind not in _KINDS:
         return Fault("test_kind", "one of " + ", ".join(TestKind), describe(kind or problem.test_kind))
@@ -32,6 +33,8 @@ def fault_of(problem: Problem, kind: Any = None, *, untested: bool = False) -> F
         value = getattr(problem, name)
         if value is not None and not 0 < value < 1e6:
             return Fault(name, "a number above 0", str(value))
+    if ours and problem.test_kind is TestKind.FUNCTION and not _takes_nodes(problem):
+        return _entry_point(problem)
     return _FAULTS[problem.test_kind](problem)
 
 
@@ -50,9 +53,20 @@ def _stdin(problem: Problem) -> Fault | None:
     return None
 
 
+def _entry_point(problem: Problem) -> Fault | None:
+    if is_entry_point(problem.entry_point):
+        return None
+    return Fault("entry_point", "the function under test, `name` or `Class.method`", describe(problem.entry_point))
+
+
+def _takes_nodes(problem: Problem) -> bool:
+    shapes = signature(problem.starter_code, problem.entry_point)
+    return shapes is not None and shapes.has_nodes
+
+
 def _function(problem: Problem) -> Fault | None:
-    if not is_entry_point(problem.entry_point):
-        return Fault("entry_point", "the function under test, `name` or `Class.method`", describe(problem.entry_point))
+    if fault := _entry_point(problem):
+        return fault
     if why := unsupported(problem):
         return Fault("starter_code", "nodes of ListNode and TreeNode, or plain values", why)
     shapes = signature(problem.starter_code, problem.entry_point)

@@ -23,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from crl_data.columns import PROBLEM, SCHEMA_VERSION, SOLUTION, Fault, Struct, arrow_schema, faults
 from crl_data.errors import InputError, RowError, WorkError
+from crl_data.literals import json_pieces
 from crl_data.problems import fault_of
 from crl_data.types import Problem, Sampler, Solution, Source, Test, TestKind
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 MAX_FIELD_MB = 64
 _LONGEST_ROW_FIELDS = 16
 _GROUP_ROWS, _GROUP_BYTES = 10_000, 64 << 20
+_BUFFER, _BATCH_BYTES = 1 << 20, 4 << 20
 SUFFIXES = (".jsonl", ".jsonl.gz", ".parquet")
 
 
@@ -66,13 +68,13 @@ def _read_json_lines(path: Path, max_field_mb: int) -> Iterator[Row | RowError]:
     longest = _LONGEST_ROW_FIELDS * max_field_mb << 20
     number = 0
     try:
-        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
+        with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb", _BUFFER) as file:
             while line := file.readline(longest + 1):
                 number += 1
                 place = f"{path}:{number}"
                 if len(line) > longest:
                     raise RowError(place, "", f"a row of at most {longest >> 20} MB", "a longer one")
-                if line.strip():
+                if not line.isspace():
                     yield _parse_line(place, line)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
@@ -104,10 +106,11 @@ def _read_parquet(path: Path) -> Iterator[Row | RowError]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, pre_buffer=False) as file:  # else it holds all that was read
+        # pages and not whole columns, and no look ahead: else it holds all that was read
+        with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as file:
             _check_version(path, file.schema_arrow.metadata or {})
             number = 0
-            for batch in file.iter_batches(batch_size=64):
+            for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata)):
                 for cells in _cells(batch):
                     number += 1
                     place = f"{path}: row {number}"
@@ -115,8 +118,15 @@ def _read_parquet(path: Path) -> Iterator[Row | RowError]:
                         yield RowError(place, "", "UTF-8 text", f"the byte 0x{cells.object[cells.start]:02x}")
                     else:
                         yield Row(place, {name: as_json(value) for name, value in cells.items()})
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last of them for the name of a column
         raise InputError(f"{path}: expected a Parquet file, got: {str(error).splitlines()[0]}") from None
+
+
+def _rows_at_once(metadata: Any) -> int:
+    """So few rows that they are some MB where all are alike; one that is larger comes with few others."""
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    largest = max((group.total_byte_size / max(group.num_rows, 1) for group in groups), default=1.0)
+    return max(1, min(64, int(_BATCH_BYTES / max(largest, 1.0))))
 
 
 def _check_version(path: Path, metadata: dict[bytes, bytes]) -> None:
@@ -256,6 +266,8 @@ def cells_of(noun: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return str(value)
+    if isinstance(value, Test):
+        return {"input": value.input, "expected": value.expected}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if hasattr(value, "__dataclass_fields__"):
@@ -282,12 +294,13 @@ class RowWriter:
 
     def __enter__(self) -> RowWriter:
         with writing(self.path):
-            self._file = _open_text(self._temporary, compress=self.path.name.endswith(".gz"))
+            self._file = _open(self._temporary, compress=self.path.name.endswith(".gz"))
         return self
 
     def write(self, cells: dict[str, Any]) -> None:
         with writing(self.path):
-            self._file.write(json.dumps(cells, ensure_ascii=False, separators=(",", ":")) + "\n")
+            self._file.writelines(json_pieces(cells))
+            self._file.write(b"\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -323,10 +336,8 @@ def writing(path: Path) -> Iterator[None]:
         raise WorkError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def _open_text(path: Path, compress: bool) -> IO[Any]:
-    if not compress:
-        return path.open("w", encoding="utf-8", newline="\n")
-    return io.TextIOWrapper(_Gzip(path), encoding="utf-8", newline="\n")
+def _open(path: Path, compress: bool) -> IO[bytes]:
+    return io.BufferedWriter(_Gzip(path) if compress else path.open("wb", buffering=0), _BUFFER)
 
 
 class _Gzip(gzip.GzipFile):

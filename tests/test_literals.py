@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_data.literals import literal, one_line, shown, survives_json
+from crl_data.literals import json_pieces, literal, one_line, shown, survives_json
 
 ATOMS = (
     st.none()
@@ -219,3 +219,29 @@ def test_a_subclass_does_not_survive_json() -> None:
         pass
 
     assert not survives_json([Number(3)]) and survives_json([3])
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(
+    ["\n", '"', "\\", "\t", "\0", "\x7f", "é"]
+)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.builds(lambda text, times: text * times, TEXTS, st.sampled_from([1, 1001])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS | st.integers(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(JSON)
+def test_json_in_pieces_is_the_json_that_json_writes(value: object) -> None:
+    """Long texts are quoted by hand: a thousand of every letter that has to be escaped, and of those that need not."""
+    assert b"".join(json_pieces(value)).decode() == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def test_long_texts_come_as_pieces_of_their_own() -> None:
+    long = "x" * 5000
+    pieces = list(json_pieces({"id": "a", "tests": [{"input": long, "expected": "1"}, {"input": long}]}))
+    assert [len(piece) for piece in pieces].count(5000) == 2

@@ -552,3 +552,20 @@ def test_reading_parquet_holds_no_more_than_a_part_of_the_file(tmp_path: Path) -
     before = pa.total_allocated_bytes()
     held = [pa.total_allocated_bytes() - before for _ in read_rows(tmp_path / "many.parquet")]
     assert len(held) == groups * 1024 and max(held) < groups * mb / 2 * (1 << 20)
+
+
+def test_as_few_rows_of_parquet_are_held_at_once_as_they_are_large(tmp_path: Path) -> None:
+    """64 small ones, one of some MB; by the file's own word of how large its rows are."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from crl_data.rows import _rows_at_once
+
+    for size, expected in ((10, 64), (5 << 20, 1)):
+        path = tmp_path / f"{size}.parquet"
+        texts = [random.Random(place).randbytes(size).hex()[:size] for place in range(3)]
+        pq.write_table(pa.table({"text": texts}), path)
+        assert _rows_at_once(pq.read_metadata(path)) == expected
+        assert [row.cells["text"] for row in read_rows(path) if isinstance(row, Row)] == texts
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "none.parquet")
+    assert list(read_rows(tmp_path / "none.parquet")) == []

@@ -104,8 +104,8 @@ def import_(
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="humaneval, evalplus, mbpp, bigcodebench, acecode, kodcode, leetcode, critique-verl, quixbugs, "
-            "apps or problems.",
+            help="problems, humaneval, evalplus, mbpp, bigcodebench, acecode, kodcode, leetcode, apps, taco, rstar, "
+            "codecontests, codeforces, deepcoder, livecodebench, open_r1, prime, critique-verl, quixbugs or mapcoder.",
         ),
     ],
     source: Annotated[

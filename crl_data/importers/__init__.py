@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
-from crl_data.columns import describe
+from crl_data.columns import Fault, check_text, check_unknown, describe
 from crl_data.errors import InputError, RowError
 from crl_data.importers.tables import Tables, open_tables
 from crl_data.problems import fault_of, unsupported
@@ -29,19 +29,32 @@ PROBLEM_FORMATS = {
     "evalplus": "crl_data.importers.evalplus",
     "mbpp": "crl_data.importers.mbpp",
     "quixbugs": "crl_data.importers.quixbugs",
-    "apps": "crl_data.importers.mapcoder",
     "acecode": "crl_data.importers.acecode",
-    "kodcode": "crl_data.importers.kodcode",
+    "apps": "crl_data.importers.apps",
     "bigcodebench": "crl_data.importers.bigcodebench",
-    "leetcode": "crl_data.importers.leetcode",
+    "codecontests": "crl_data.importers.codecontests",
+    "codeforces": "crl_data.importers.codeforces",
     "critique-verl": "crl_data.importers.critique_verl",
+    "deepcoder": "crl_data.importers.deepcoder",
+    "kodcode": "crl_data.importers.kodcode",
+    "leetcode": "crl_data.importers.leetcode",
+    "livecodebench": "crl_data.importers.livecodebench",
+    "mapcoder": "crl_data.importers.mapcoder",
+    "open_r1": "crl_data.importers.open_r1",
+    "prime": "crl_data.importers.prime",
+    "rstar": "crl_data.importers.rstar",
+    "taco": "crl_data.importers.taco",
 }
 SOLUTION_FORMATS = {
     "solutions": "crl_data.importers.solutions",
     "codet": "crl_data.importers.codet",
-    "mapcoder": "crl_data.importers.mapcoder",
     "quixbugs": "crl_data.importers.quixbugs",
     "acecode": "crl_data.importers.acecode",
+    "apps": "crl_data.importers.apps",
+    "codecontests": "crl_data.importers.codecontests",
+    "mapcoder": "crl_data.importers.mapcoder",
+    "rstar": "crl_data.importers.rstar",
+    "taco": "crl_data.importers.taco",
 }
 
 
@@ -98,7 +111,7 @@ class Tools:
                     made = cast(
                         Made, SetAside(id=made.id, reason=f"it takes or gives a class that is not known: {name}")
                     )
-                fault = fault_of(made, untested=self.untested) if isinstance(made, Problem) else None
+                fault = _fault(made, self.max_field_mb << 20, self.untested) if isinstance(made, Problem) else None
             except RowError as error:
                 self.bad_row(error)
             except (ValueError, TypeError, LookupError, AttributeError, SyntaxError, RecursionError) as error:
@@ -144,6 +157,23 @@ def _module(name: str, formats: Mapping[str, str], what: str) -> Any:
     if name not in formats:
         raise InputError(f"no format of {what} is called {name!r}: one of {', '.join(formats)}")
     return import_module(formats[name])
+
+
+def _fault(problem: Problem, most: int, untested: bool) -> Fault | None:
+    """The first thing about a problem that cannot be right, or cannot be written."""
+    found: list[Fault] = []
+    for name in _TEXTS:
+        if (value := getattr(problem, name)) is not None:
+            check_text(value, name, most, found)
+    for place, test in enumerate(problem.tests):
+        for name, value in (("input", test.input), ("expected", test.expected)):
+            if not value.isascii() or len(value) > most:
+                check_text(value, f"tests[{place}].{name}", most, found)
+    check_unknown(problem.extra, "", found)
+    return found[0] if found else fault_of(problem, untested=untested, ours=True)  # `problems` checks what others wrote
+
+
+_TEXTS = ("id", "question", "entry_point", "test_setup", "checker", "starter_code", "reference")
 
 
 def text(row: Row, name: str) -> str:

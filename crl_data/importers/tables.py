@@ -18,6 +18,7 @@ from crl_data.errors import InputError, RowError, WorkError
 from crl_data.rows import MAX_FIELD_MB, SUFFIXES, Row, as_json, read_rows
 from crl_data.types import Source
 
+_SPLITS = ("train", "test", "validation", "valid", "dev", "eval")
 _HUB = "hub:"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
@@ -26,8 +27,9 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 class Which:
     """Which part of a source is read, and what is known of it beside its rows.
 
-    config, split, revision: as the Hub means them; local files have configs as folders or file names, and splits as the
-    beginnings of file names. license: what the user says, over what the importer or the Hub says.
+    config, split, revision: as the Hub means them; local files have configs as folders or file names, and splits (train, test,
+    validation, valid, dev, eval) as the beginnings of file names. license: what the user
+    says, over what the importer or the Hub says.
     """
 
     config: str | None = None
@@ -38,6 +40,8 @@ class Which:
 
 class Tables(Protocol):
     """A source of rows."""
+
+    which: Which
 
     def rows(self, table: str | None = None, split: str | None = None) -> Iterator[Row | RowError]:
         """The rows of a table (None: the one that is meant where nobody names one), and of another split than the usual."""
@@ -107,14 +111,19 @@ class LocalTables:
         found = self._called(table) if table else self._below(self.path)
         wanted = f"no file of rows in it{f' belongs to the table {table}' if table else ''}"
         if split:
-            found = [file for file in found if file.name.startswith(split)]
+            found = [file for file in found if _split_of(file) == split]
             wanted += f", in the split {split}"
         if not found:
             raise InputError(f"{self.path}: {wanted}")
         return found
 
     def _called(self, table: str) -> list[Path]:
-        """The files of a folder called `table`, or the files called `table.SUFFIX` and `table-*.SUFFIX`."""
+        """The files of a folder called `table`, or the files called `table.SUFFIX` and `table-*.SUFFIX`.
+
+        `folder/table` is one file of a folder of many.
+        """
+        if "/" in table:
+            return [file for suffix in SUFFIXES if (file := self.path / f"{table}{suffix}").is_file()]
         for folder in (self.path / table, self.path / "data" / table):
             if folder.is_dir():
                 return self._below(folder)
@@ -133,6 +142,13 @@ class LocalTables:
 
     def described(self) -> list[dict[str, Any]]:
         return [{"file": file} for file in self.files()]
+
+
+def _split_of(file: Path) -> str:
+    """The split that a file's name begins with; without one it is of `train`, as `datasets` takes it."""
+    name = re.match(r"[A-Za-z]+", file.name)
+    word = name[0].lower() if name else ""
+    return word if word in _SPLITS else "train"
 
 
 def _stem(file: Path) -> str:

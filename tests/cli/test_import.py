@@ -35,7 +35,7 @@ QUIXBUGS = {
     "python_testcase": "def test_gcd(input_data, expected):\n    assert gcd(*input_data) == expected\n",
 }
 GRAPH = {"name": "topological", "correct": "x = 1\n", "buggy": "x = 2\n", "json_testcases": None, "python_testcase": ""}
-APPS = {
+MAPCODER = {
     "task_id": 7,
     "description": "Read two integers and print their sum.",
     "test_list": [{"input": "1 2\n", "output": ["3\n"]}, {"input": "0 0\n", "output": ["0\n"]}],
@@ -49,14 +49,14 @@ ROWS: dict[str, dict[str, Any]] = {
     "humaneval": HUMANEVAL,
     "mbpp": MBPP,
     "quixbugs": QUIXBUGS,
-    "apps": APPS,
+    "mapcoder": MAPCODER,
 }
 FOUND = {
     "problems": ("sum", "stdin", 6),
     "humaneval": ("HumanEval/0", "assert", 1),
     "mbpp": ("MBPP/2", "assert", 3),
     "quixbugs": ("quixbugs/gcd", "function", 3),
-    "apps": ("apps/7", "stdin", 2),
+    "mapcoder": ("apps/7", "stdin", 2),
 }
 
 
@@ -72,7 +72,7 @@ def test_a_row_of_a_known_format_becomes_a_problem_that_is_valid(crl_data: Comma
     assert valid.returncode == 0, valid.stdout
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if name != "apps"])
+@pytest.mark.parametrize("name", [name for name in ROWS if name != "mapcoder"])
 def test_verify_runs_every_reference(crl_data: Command, tmp_path: Path, name: str) -> None:
     write_rows(tmp_path / "in.jsonl", [ROWS[name]])
     done = crl_data("import", name, "in.jsonl", "--out", "out.jsonl", "--verify", "--json")
@@ -122,8 +122,8 @@ def test_rows_that_make_no_problem_are_set_aside_with_the_reason(crl_data: Comma
 
 
 def test_a_problem_to_be_called_with_lines_of_text_is_set_aside(crl_data: Command, tmp_path: Path) -> None:
-    write_rows(tmp_path / "in.jsonl", [{**APPS, "task_id": 8, "starter_code": "def solve(a):\n"}, APPS])
-    done = crl_data("import", "apps", "in.jsonl", "--out", "out.jsonl")
+    write_rows(tmp_path / "in.jsonl", [{**MAPCODER, "task_id": 8, "starter_code": "def solve(a):\n"}, MAPCODER])
+    done = crl_data("import", "mapcoder", "in.jsonl", "--out", "out.jsonl")
     assert "apps/8: call-based" in done.stdout and len(read_rows(tmp_path / "out.jsonl")) == 1
 
 
@@ -196,14 +196,14 @@ def test_an_unknown_format_is_one_line_that_names_the_known_ones(
         ("humaneval", "test"),
         ("mbpp", "test_list"),
         ("quixbugs", "correct"),
-        ("apps", "test_list"),
+        ("mapcoder", "test_list"),
     ],
 )
 @pytest.mark.parametrize("value", [None, 3])
 def test_a_foreign_row_that_is_not_as_its_format_says_names_the_line_and_the_column(
     crl_data: Command, tmp_path: Path, name: str, column: str, value: object
 ) -> None:
-    key = {"humaneval": "task_id", "mbpp": "task_id", "apps": "task_id", "quixbugs": "name"}[name]
+    key = {"humaneval": "task_id", "mbpp": "task_id", "mapcoder": "task_id", "quixbugs": "name"}[name]
     write_rows(tmp_path / "in.jsonl", [ROWS[name], {**ROWS[name], key: "other", column: value}])
     before = files_in(tmp_path)
     assert_one_line(
@@ -233,7 +233,7 @@ def test_two_rows_of_one_name_are_one_line(crl_data: Command, tmp_path: Path) ->
         ("humaneval", "humaneval/HumanEval.jsonl.gz", 164, 0),
         ("mbpp", "mbpp/mbpp.jsonl.gz", 974, 0),
         ("quixbugs", "quixbugs/quixbugs.jsonl.gz", None, None),
-        ("apps", "mapcoder_apps/*.jsonl.gz", 19, None),
+        ("mapcoder", "mapcoder_apps/*.jsonl.gz", 19, None),
     ],
 )
 def test_the_published_files_are_read_whole_and_what_comes_out_is_valid(

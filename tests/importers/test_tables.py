@@ -53,6 +53,13 @@ def test_a_copy_of_a_repository_is_read_as_the_data_set_is(tmp_path: Path) -> No
         ids(tables, "huge")
 
 
+def test_files_that_name_no_split_are_of_train(tmp_path: Path) -> None:
+    for name in ("data-0.jsonl", "test-0.jsonl", "testcases.jsonl"):
+        write_rows(tmp_path / name, [{**PROBLEM_ROW, "id": name}])
+    assert ids(open_tables(str(tmp_path), Path(), Which(split="train"))) == ["data-0.jsonl", "testcases.jsonl"]
+    assert ids(open_tables(str(tmp_path), Path(), Which(split="test"))) == ["test-0.jsonl"]
+
+
 def test_tables_may_be_files_that_are_called_like_them(tmp_path: Path) -> None:
     for name in ("tests.jsonl", "tests-1.jsonl", "testsuite.jsonl", "solutions.jsonl"):
         write_rows(tmp_path / name, [{**PROBLEM_ROW, "id": name}])
