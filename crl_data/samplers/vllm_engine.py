@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,7 +26,8 @@ _OPENS, _CLOSES = "<think>", "</think>"
 class Engine:
     """A model in this process; a context manager.
 
-    arguments: those of `vllm.LLM`. Raises `InputError` where vLLM is not installed, or refuses them.
+    arguments: those of `vllm.LLM`; where they have no seed, one is drawn, so that an engine that is loaded again does not
+    say the same again. Raises `InputError` where vLLM is not installed, or refuses them.
     """
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
@@ -44,9 +46,10 @@ class Engine:
         self._vllm = vllm
         self._refusals = (ValueError, getattr(exceptions, "VLLMClientError", ValueError))
         try:
-            self._llm: Any = vllm.LLM(**arguments)
+            self._llm: Any = vllm.LLM(**{"seed": secrets.randbelow(1 << 31), **arguments})
         except Exception as error:  # whatever vLLM and the libraries below it raise
-            raise InputError(f"sampler vllm: {self.model} cannot be loaded: {_line(error)}") from None
+            kind = InputError if isinstance(error, (OSError, *self._refusals)) else WorkError
+            raise kind(f"sampler vllm: {self.model} cannot be loaded: {_line(error)}") from None
 
     def __enter__(self) -> Engine:
         return self

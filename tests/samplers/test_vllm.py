@@ -246,6 +246,23 @@ def test_a_real_model_answers_in_order_and_what_is_kept_is_not_asked_again(model
 
 
 @pytest.mark.slow
+def test_answers_that_are_asked_for_later_are_other_ones(model: Path, tmp_path: Path) -> None:
+    settings = local(model, temperature=1.0, max_tokens=24)
+    for n in (1, 2):
+        with opened(tmp_path, settings, []) as running:
+            found = answers(running, questions(n)[:3])
+    assert any(first.text != second.text for first, second in found)
+
+
+@pytest.mark.slow
+def test_a_model_that_is_none_is_refused_in_one_line(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with opened(tmp_path, local(tmp_path / "empty"), []) as running, pytest.raises(InputError) as caught:
+        answers(running, questions(1))
+    assert "empty cannot be loaded: " in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
 def test_a_chat_template_that_opens_the_reasoning_is_told_and_heeded(model: Path, tmp_path: Path) -> None:
     copy = tmp_path / "thinks"
     shutil.copytree(model, copy)
