@@ -23,7 +23,8 @@ test-trainers: $(VENV)/.installed-trainers  # the rewards inside the real TRL, v
 	$(BIN)/python -m pytest tests/rewards/test_trl.py tests/rewards/test_verl.py tests/rewards/test_verifiers.py
 
 test-models: $(VENV)-vllm/.installed build/small-model/config.json  # a real model of 135M parameters in the real vLLM
-	CRL_SMALL_MODEL=$(CURDIR)/build/small-model $(VENV)-vllm/bin/python -m pytest tests/samplers/test_vllm.py -m slow
+	CRL_SMALL_MODEL=$(CURDIR)/build/small-model $(VENV)-vllm/bin/python -m pytest -m slow \
+		tests/samplers/test_vllm.py tests/corpus/test_critique_coder.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
