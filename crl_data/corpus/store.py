@@ -60,6 +60,7 @@ class Store:
         self._lock = threading.Lock()
         self.hits = 0
         self.kept = 0
+        self._last_suite: tuple[tuple[bytes, ...] | None, int] = None, 0  # solutions come problem by problem
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
@@ -129,9 +130,13 @@ class Store:
 
     def _suite(self, suite: Suite) -> int:
         """The number of a list of tests, which many solutions share."""
-        tests = b"".join(suite.tests)
-        self._keep("insert or ignore into suites (tests) values (?)", (tests,))
-        return int(self._one("select id from suites where tests = ?", (tests,))[0])
+        known, number = self._last_suite
+        if known != suite.tests:
+            tests = b"".join(suite.tests)
+            self._keep("insert or ignore into suites (tests) values (?)", (tests,))
+            number = int(self._one("select id from suites where tests = ?", (tests,))[0])
+            self._last_suite = suite.tests, number
+        return number
 
     def _evidence(self, key: str) -> Evidence | None:
         row = self._one("select outcomes, first, seconds from evidence where key = ?", (key,))
