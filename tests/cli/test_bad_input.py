@@ -374,7 +374,7 @@ def peak_mb(*args: object, cwd: Path) -> tuple[int, float]:
     return done.returncode, int(kib) / 1024
 
 
-@pytest.mark.parametrize(("suffix", "field_mb", "few", "many"), [("jsonl", 60, 1, 4), ("parquet", 30, 6, 12)])
+@pytest.mark.parametrize(("suffix", "field_mb", "few", "many"), [("jsonl", 60, 2, 4), ("parquet", 30, 6, 12)])
 def test_fields_below_the_limit_work_in_flat_memory(
     tmp_path: Path, suffix: str, field_mb: int, few: int, many: int
 ) -> None:
