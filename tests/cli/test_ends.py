@@ -86,7 +86,7 @@ def test_a_full_disk_under_the_store_is_one_line_and_the_build_goes_on_when_ther
     crl_data: Command, inputs: Path
 ) -> None:
     small = inputs / "small"
-    if not mounted(small, "size=160k"):
+    if not mounted(small, "size=256k"):
         pytest.skip("a small file system cannot be mounted here")
     try:
         rows = [
