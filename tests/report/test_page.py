@@ -19,7 +19,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
     hostile = "</script><script>document.title = 'taken'</script><b>bold</b>"
     source = {"dataset": hostile, "revision": "1", "license": "cc0-1.0", "url": ""}
-    problems = [{**PROBLEM_ROW, "id": f"p{n}", "source": source} for n in range(4)]
+    problems = [{**PROBLEM_ROW, "id": f"p{n}", "question": f"Add: {n}.", "source": source} for n in range(4)]
     problems.append({**PROBLEM_ROW, "id": hostile, "reference": "print('no')\n", "source": source})
     write_rows(folder / "problems.jsonl", problems)
     write_rows(
