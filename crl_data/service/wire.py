@@ -86,7 +86,7 @@ def judge_body(
     if policy is not None:
         body["policy"] = cells_of(policy)
     if known is not None:
-        body["known"] = cells_of(known)
+        body["known"] = _columns_of(known, CALIBRATION)
     return json.dumps(body).encode()
 
 
