@@ -223,6 +223,19 @@ def test_what_is_no_list_fails_and_says_why(code: str, why: str, judge: Judge) -
     assert found.verdict is False and why in found.reason, found.reason
 
 
+SHARES = nodes("n: int", "List[TreeNode]", ([3], [[0, 0, 0]]))
+
+
+def test_a_tree_may_have_the_same_child_twice_but_has_an_end(judge: Judge) -> None:
+    """What a solution that remembers subtrees returns (all full binary trees): LeetCode takes it."""
+    code = "class Solution:\n    def f(self, n):\n        one = TreeNode(0)\n        return [TreeNode(0, one, one)]\n"
+    found = judged(judge, SHARES, code)
+    assert found.verdict is True, found.reason
+    endless = code.replace("return", "one.left = one\n        return")
+    found = judged(judge, SHARES, endless)
+    assert found.verdict is False and "a tree of more than" in found.reason, found.reason
+
+
 def test_a_program_cannot_change_what_nodes_are_for_us(judge: Judge) -> None:
     """What it does to the class that it was given reaches its own process, and its answer is compared as any other."""
     problem = nodes("head: ListNode", "ListNode", ([[1, 2, 3]], [3, 2, 1]), ([[4, 5]], [5, 4]))
