@@ -53,6 +53,14 @@ def definitions(source: str, wanted: set[str], without: str) -> str:
     return "\n".join(ast.unparse(tree.body[place]) for place in sorted(kept)) + "\n"
 
 
+def put_before(more: str, source: str) -> str:
+    """A source after more of it, with what it imports from `__future__` still first. Raises `SyntaxError`."""
+    futures = [one for one in parse(source).body if isinstance(one, ast.ImportFrom) and one.module == "__future__"]
+    lines = source.split("\n")
+    end = futures[-1].end_lineno or 0 if futures else 0
+    return "\n".join([*lines[:end], more + "\n".join(lines[end:])])
+
+
 def binds(statement: ast.stmt) -> set[str]:
     """The names that a top-level statement binds, in its branches too, but not within functions and classes."""
     found: set[str] = set()

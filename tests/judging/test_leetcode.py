@@ -81,6 +81,16 @@ def test_names_are_there_in_every_way_in_which_a_test_can_be_run(way: Way, judge
     assert judged(judge, problem, code).verdict is True
 
 
+def test_a_set_up_may_import_from_the_future(judge: Judge) -> None:
+    """What is ours comes before a set-up, and still after what has to stand first in it."""
+    setup = '"""Tests."""\nfrom __future__ import annotations\ndef same(one: Nothing, other):\n    return one == other\n'
+    test = "one = Solution()\nassert same(one.twoSum([2, 7], 9), half([0, 2, 1])) and deque([1])"
+    reference = TWO_SUM_CODE + "def half(items):\n    return items[::2]\n"
+    problem = assert_problem("Solution.twoSum", test, starter_code=TWO_SUM, test_setup=setup, reference=reference)
+    found = judged(judge, problem, TWO_SUM_CODE)
+    assert found.verdict is True, found.reason
+
+
 def test_a_program_that_brings_its_own_names_keeps_them_and_its_lines(judge: Judge) -> None:
     problem = two_sum(TestKind.FUNCTION, TWO_SUM)
     own = "from __future__ import annotations\nfrom typing import *\ninf = 7\nclass deque: pass\nclass Solution:\n    def twoSum(self, nums: Nothing, target):\n        assert inf == 7 and deque() and Counter is not None\n        return [nums.index(x) if nums.count(x) == 1 else i for i, x in enumerate(nums[:2])]\n"
