@@ -69,25 +69,32 @@ def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
 
 
 class _Beside:
-    """What another table says of a question: the first text of each, in a temporary file that goes when it is closed."""
+    """What another table says of a question: the first text of each, in a temporary file that goes when it is closed.
+
+    Texts lie there as bytes: what is no text is a fault of the row that needs it, as everywhere.
+    """
 
     def __init__(self) -> None:
         self.file = sqlite3.connect("", isolation_level=None)
-        self.file.execute("CREATE TABLE told (question TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
+        self.file.execute("CREATE TABLE told (question BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
 
     def fill(self, found: Iterator[tuple[str, str] | None]) -> None:
         self.file.execute("BEGIN")
         for told in found:
             if told is not None:
-                self.file.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", told)
+                self.file.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", tuple(map(_bytes, told)))
         self.file.execute("COMMIT")
 
     def __getitem__(self, question: str) -> str | None:
-        found = self.file.execute("SELECT value FROM told WHERE question = ?", (question,)).fetchone()
-        return found[0] if found else None
+        found = self.file.execute("SELECT value FROM told WHERE question = ?", (_bytes(question),)).fetchone()
+        return found[0].decode("utf-8", "surrogatepass") if found else None
 
     def close(self) -> None:
         self.file.close()
+
+
+def _bytes(text_: str) -> bytes:
+    return text_.encode("utf-8", "surrogatepass")
 
 
 def _passed(row: Row) -> tuple[str, str] | None:

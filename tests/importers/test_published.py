@@ -654,6 +654,16 @@ def test_a_bad_row_of_the_other_table_goes_where_bad_rows_go(tmp_path: Path) -> 
     assert [error.field for error in reading.bad] == ["is_passed"] and reading.found[0].reference == METHOD
 
 
+def test_text_of_the_other_table_that_cannot_be_written_is_a_fault_of_the_problem(tmp_path: Path) -> None:
+    for name, row in (
+        ("synthetic_rl_testcase", SYNTHETIC),
+        ("synthetic_rl", {**SYNTHETIC_RL, "seed_source": "\ud800"}),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jsonl").write_text(json.dumps(row) + "\n")
+    assert [error.field for error in read_tables("rstar", tmp_path).bad] == ["seed_source"]
+
+
 # --- all of them --------------------------------------------------------------------------------------------------------------------
 
 
