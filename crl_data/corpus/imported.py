@@ -27,7 +27,7 @@ def write(form: str, rows: Callable[[], Rows], inputs: list[dict[str, Any]], out
     A record that was there before is left out and counted. Raises `InputError` where there are none, or where `out` is that
     of a build.
     """
-    if (out / "manifest.json").is_file() and "imported" not in (out / "manifest.json").read_text(encoding="utf-8"):
+    if not _is_ours(out / "manifest.json"):
         raise InputError(f"{out}: expected a folder for what is imported, got a built dataset")
     seen: set[str] = set()
     counts: Counter[str] = Counter()
@@ -60,6 +60,17 @@ def write(form: str, rows: Callable[[], Rows], inputs: list[dict[str, Any]], out
         directory.write_text("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
         directory.publish("manifest.json")
     return counts
+
+
+def _is_ours(manifest: Path) -> bool:
+    """Whether a manifest is that of an import, or is not there."""
+    if not manifest.is_file():
+        return True
+    try:
+        told = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(told, dict) and "imported" in told
 
 
 def _once(rows: Rows, wanted: str, seen: set[str]) -> Iterator[dict[str, Any]]:

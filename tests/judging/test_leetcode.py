@@ -83,7 +83,9 @@ def test_names_are_there_in_every_way_in_which_a_test_can_be_run(way: Way, judge
 
 def test_a_set_up_may_import_from_the_future(judge: Judge) -> None:
     """What is ours comes before a set-up, and still after what has to stand first in it."""
-    setup = '"""Tests."""\nfrom __future__ import annotations\ndef same(one: Nothing, other):\n    return one == other\n'
+    setup = (
+        '"""Tests."""\nfrom __future__ import annotations\ndef same(one: Nothing, other):\n    return one == other\n'
+    )
     test = "one = Solution()\nassert same(one.twoSum([2, 7], 9), half([0, 2, 1])) and deque([1])"
     reference = TWO_SUM_CODE + "def half(items):\n    return items[::2]\n"
     problem = assert_problem("Solution.twoSum", test, starter_code=TWO_SUM, test_setup=setup, reference=reference)
