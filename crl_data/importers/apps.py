@@ -21,7 +21,6 @@ from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, SetAside, Tools, text
 from crl_data.importers.pairs import (
     decoded_calls,
-    entry_point,
     loaded,
     optional_text,
     paired,
@@ -30,6 +29,7 @@ from crl_data.importers.pairs import (
 )
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
+from crl_data.starter import entry_point
 from crl_data.types import Problem, Sampler, Solution, Source, TestKind
 
 SOURCE = Source(

@@ -24,7 +24,6 @@ from crl_data.importers.pairs import (
     as_loaded,
     cases,
     decoded_calls,
-    entry_point,
     loaded,
     once,
     optional_text,
@@ -34,6 +33,7 @@ from crl_data.importers.pairs import (
 )
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
+from crl_data.starter import entry_point
 from crl_data.types import Problem, Source, Test, TestKind
 
 SOURCE = Source(

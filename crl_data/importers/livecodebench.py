@@ -20,9 +20,10 @@ from typing import Any
 from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, text
-from crl_data.importers.pairs import as_loaded, cases, entry_point, line_calls, loaded, optional_text, stdin_tests
+from crl_data.importers.pairs import as_loaded, cases, line_calls, loaded, optional_text, stdin_tests
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
+from crl_data.starter import entry_point
 from crl_data.types import Problem, Source, Test, TestKind
 
 SOURCE = Source(

@@ -9,7 +9,6 @@ another way is set aside or bad:
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
@@ -108,42 +107,6 @@ def decoded_calls(entry: str, pairs: Pairs) -> tuple[Test, ...] | str:
 
 def call(arguments: Sequence[Any], expected: Any) -> Test:
     return Test(input=json.dumps(arguments, ensure_ascii=False), expected=json.dumps(expected, ensure_ascii=False))
-
-
-def entry_point(name: str, *sources: str | None) -> str:
-    """`Class.name` where the first of the sources that defines the name does so in a class, else `name`.
-
-    Starter code need not be whole Python, so what counts is how the lines begin.
-    """
-    for source in sources:
-        within = ""
-        for line in (source or "").splitlines():
-            found = _HEAD.match(line)
-            kind, called = found.groups() if found else ("", "")
-            if kind == "def" and called == name:
-                return f"{within}.{name}" if line[0].isspace() and within else name
-            if line[:1].strip("# \t"):
-                within = called if kind == "class" else ""
-    return name
-
-
-_HEAD = re.compile(r"\s*(?:async\s+)?(class|def)\s+(\w+)")
-
-
-def parameters(name: str, starter: str) -> list[str] | None:
-    """The names of the parameters of a function, `self` apart; None where the source does not tell."""
-    head = re.search(rf"def\s+{re.escape(name)}\s*\(", starter)
-    if head is None:
-        return None
-    for end in re.finditer(r"\)", starter[head.start() :]):
-        try:
-            node = parse(starter[head.start() : head.start() + end.end()] + ": pass").body[0]
-        except (SyntaxError, ValueError):
-            continue
-        if isinstance(node, ast.FunctionDef):
-            names = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
-            return names[1:] if names[:1] == ["self"] else names
-    return None
 
 
 def optional_text(row: Row, name: str) -> str | None:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -37,12 +37,12 @@ from crl_data.importers.pairs import (
     loaded,
     optional_text,
     paired,
-    parameters,
     reference_of,
     stdin_tests,
 )
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
+from crl_data.starter import entry_point, signature
 from crl_data.types import Problem, Sampler, Solution, Source, Test, TestKind
 
 SOURCE = Source(
@@ -132,7 +132,8 @@ def problem(row: Row, table: str | None = None, beside: _Beside | None = None) -
     function, owner = optional_text(row, "func_name"), optional_text(row, "class_name")
     if not function:
         return Problem(test_kind=TestKind.STDIN, tests=stdin_tests(row, "", pairs), **common)
-    calls = _calls(pairs, parameters(function, starter or ""))
+    known = signature(starter, entry_point(function, starter))
+    calls = _calls(pairs, known.names if known else None)
     if isinstance(calls, str):
         return SetAside(id=f"rstar/{name}", reason=calls)
     entry = f"{owner}.{function}" if owner else function
@@ -149,7 +150,7 @@ def _extra(row: Row, n: int) -> dict[str, Any]:
     return {"tests_synthesized": sum(one is True for one in made)}
 
 
-def _calls(pairs: Pairs, names: list[str] | None) -> tuple[Test, ...] | str:
+def _calls(pairs: Pairs, names: Sequence[str] | None) -> tuple[Test, ...] | str:
     if names is None:
         return f"{UNKNOWN_CALLS}: its starter code does not show the function"
     tests = []
@@ -163,7 +164,7 @@ def _calls(pairs: Pairs, names: list[str] | None) -> tuple[Test, ...] | str:
     return tuple(tests)
 
 
-def _arguments(given: Any, names: list[str]) -> list[Any]:
+def _arguments(given: Any, names: Sequence[str]) -> list[Any]:
     """The arguments of a call. Raises `ValueError` for what is written in no known way."""
     if isinstance(given, str):
         lines = [json.loads(line) for line in given.rstrip("\n").split("\n")]
@@ -177,7 +178,7 @@ def _arguments(given: Any, names: list[str]) -> list[Any]:
     raise ValueError(f"{len(names)} arguments expected, got {describe(given)}")
 
 
-def _names(given: Any, names: list[str]) -> bool:
+def _names(given: Any, names: Sequence[str]) -> bool:
     return isinstance(given, dict) and given.keys() == set(names)
 
 

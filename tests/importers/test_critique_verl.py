@@ -149,7 +149,13 @@ SOLVE = Record(
     judge=INFO,
 )
 FUNCTION: dict[str, Any] = {"test_kind": TestKind.FUNCTION, "entry_point": "f", "checker": None}
-CRITIQUE: dict[str, Any] = {"kind": "critique", "solution": "print(1)", "solution_id": "s", "verdict": False, "pass_rate": 0.5}
+CRITIQUE: dict[str, Any] = {
+    "kind": "critique",
+    "solution": "print(1)",
+    "solution_id": "s",
+    "verdict": False,
+    "pass_rate": 0.5,
+}
 BY_HAND = [
     SOLVE,
     *(

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from crl_data.errors import RowError
 from crl_data.importers import Tools, read_problems, read_solutions
 from crl_data.importers.livecodebench import pickled_text
-from crl_data.importers.pairs import decoded_calls, entry_point, number_of, parameters
+from crl_data.importers.pairs import decoded_calls, number_of
 from crl_data.importers.tables import Which, open_tables
 from crl_data.judging import Judge
 from crl_data.types import Problem, TestKind
@@ -67,32 +67,6 @@ def read_tables(form: str, folder: Path, **which: Any) -> Reading:
 
 
 # --- what the formats have in common --------------------------------------------------------------------------------------
-
-
-def test_the_entry_point_is_a_method_where_the_source_defines_it_in_a_class() -> None:
-    assert entry_point("f", "class Solution:\n    def f(self, a: List[int]) -> int:\n        ") == "Solution.f"
-    assert entry_point("f", "class Node:\n    def g(self): pass\n\ndef f(a):") == "f"
-    assert entry_point("f", None, "import x\nclass A:\n\n    async def f(self): pass") == "A.f"
-    assert entry_point("f", "class A:\n    def g(self): ...\nx = 1\n    def f(self): ...") == "f"
-    assert entry_point("f", "def g(): pass", "class Solution:\n  def f(self): pass") == "Solution.f"
-    assert entry_point("f") == entry_point("f", "", None) == "f"
-
-
-def test_parameters_are_read_from_starter_code_that_is_no_whole_program() -> None:
-    assert parameters("f", "class Solution:\n    def f(self, a: List[Tuple[int, str]], b=(1, 2)) -> int:\n   ") == [
-        "a",
-        "b",
-    ]
-    assert parameters("f", "def f(a,\n      b):") == ["a", "b"]
-    assert parameters("f", "def f():") == []
-    assert parameters("f", "def g(a):") is parameters("f", "def f(a") is None
-
-
-@given(st.text(max_size=80))
-def test_no_source_makes_the_readers_of_sources_fail(source: str) -> None:
-    assert entry_point("f", source).endswith("f")
-    found = parameters("f", f"def f({source}")
-    assert found is None or all(isinstance(name, str) for name in found)
 
 
 def test_limits_are_numbers_with_their_unit_or_nothing() -> None:
