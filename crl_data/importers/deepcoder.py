@@ -96,7 +96,12 @@ def of_types(
         came = ", ".join(sorted(kinds))
         raise RowError(row.place, f"{name}.type", "stdin_stdout or function_call, for all tests the same", came)
     pairs = [(case.get("input"), case.get("output")) for case in listed]
-    return of_pairs(row, pairs, listed[0].get("fn_name") if kinds == {"function_call"} else None, starter, reference)
+    if kinds == {"stdin_stdout"}:
+        return of_pairs(row, pairs, None, starter, reference)
+    function = listed[0].get("fn_name")
+    if not function or any(case.get("fn_name") != function for case in listed):
+        raise RowError(row.place, f"{name}.fn_name", "one function, which all tests call", describe(function))
+    return of_pairs(row, pairs, function, starter, reference)
 
 
 def of_pairs(

@@ -239,6 +239,17 @@ def test_deepcoder_reads_each_of_its_shapes(tmp_path: Path, strict_judge: Judge)
             assert strict_judge.judge(problem, code(right.replace("2", "3").replace("- 1", ""))).verdict is False
 
 
+@pytest.mark.parametrize("names", [[None], ["", ""], ["f", "g"], ["f", None]])
+def test_tests_that_call_name_one_function(names: list[str | None], tmp_path: Path) -> None:
+    """A call of no function is not read as a program's input, and no test is run with another's function."""
+    listed = [{"type": "function_call", "fn_name": name, "input": "[2]", "output": "[4]"} for name in names]
+    deepcoder = {**DEEPCODER, "tests": json.dumps(listed)}
+    open_r1 = {**OPEN_R1, "verification_info": {"language": "python", "test_cases": listed}}
+    for form, row in (("deepcoder", deepcoder), ("open_r1", open_r1)):
+        with pytest.raises(RowError, match="fn_name: expected one function"):
+            problems(form, rows(tmp_path, row))
+
+
 def test_deepcoder_rows_of_the_config_lcbv5_name_the_function_beside_the_tests(tmp_path: Path) -> None:
     tests = [{"input": "2", "output": "4", "testtype": "functional", "metadata": {}}]
     row = {
