@@ -12,6 +12,7 @@ published beside (code, result: true, false, -1 for an error when it ran, -2 whe
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -50,10 +51,13 @@ def problem(row: Row) -> Problem | SetAside:
 
 
 def name_of(row: Row) -> str:
+    """The number of a problem and a hash of its question: numbers start anew in each split."""
     number = row.cells.get("problem_id", row.cells.get("id"))
     if isinstance(number, bool) or not isinstance(number, int | str) or number == "":
         raise RowError(row.place, "problem_id", "a number or a name", describe(number))
-    return f"apps/{number}"
+    plain = str(number).lstrip("0") or "0"  # a folder is called 0011
+    digest = hashlib.sha256(text(row, "question").encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"apps/{plain}-{digest}"
 
 
 def of_inputs_outputs(row: Row, name: str, source: Source) -> Problem | SetAside:

@@ -46,6 +46,9 @@ from tests.importers.published import (
 from tests.importers.test_importers import Reading, only, problems, refuse, rows, solutions, unused
 
 
+APPS_ID = "apps/11-307695dc"
+
+
 def pairs(problem: Problem) -> list[tuple[str, str]]:
     return [(test.input, test.expected) for test in problem.tests]
 
@@ -91,10 +94,23 @@ def test_results_of_a_function_stand_in_a_list_of_one_and_those_of_a_method_do_n
 
 def test_apps_reads_the_first_solution_that_is_python_3(tmp_path: Path) -> None:
     problem = only(problems("apps", rows(tmp_path, APPS)))
-    assert (problem.id, problem.test_kind, problem.reference) == ("apps/11", TestKind.STDIN, PRINTS)
+    assert (problem.id, problem.test_kind, problem.reference) == (APPS_ID, TestKind.STDIN, PRINTS)
     assert pairs(problem) == [("2\n", "4\n"), ("0\n", "0\n")]
     assert problem.extra == {"difficulty": "interview", "problem_url": APPS["url"]}
     assert problem.starter_code is None and problem.public_tests is None
+
+
+def test_apps_problems_of_one_number_are_told_apart_wherever_they_stand(tmp_path: Path) -> None:
+    """Numbers start anew in each split, and stand for another problem in MapCoder's files too."""
+    other = {**APPS, "question": "Read n and print 3 n."}
+    (tmp_path / "data").mkdir()
+    rows(tmp_path / "data", APPS, name="train.jsonl")
+    rows(tmp_path / "data", other, name="test.jsonl")
+    both = problems("apps", tmp_path / "data").found
+    assert len({one.id for one in both}) == 2 and all(one.id.startswith("apps/11-") for one in both)
+    folder = only(problems("apps", rows(tmp_path, {**APPS, "problem_id": "0011"}, name="folder.jsonl")))
+    assert folder.id in {one.id for one in both}
+    assert {one.problem_id for one in solutions("apps", tmp_path / "data").found} == {one.id for one in both}
 
 
 def test_apps_lines_may_be_a_list(tmp_path: Path) -> None:
@@ -130,7 +146,7 @@ def test_apps_int_keys_that_json_made_strings_are_int_keys_again(tmp_path: Path,
 )
 def test_apps_rows_without_tests_and_calls_in_another_encoding_are_set_aside(value: Any, tmp_path: Path) -> None:
     reading = problems("apps", rows(tmp_path, {**APPS, "input_output": value}))
-    assert [one.id for one in reading.aside] == ["apps/11"] and not reading.found
+    assert [one.id for one in reading.aside] == [APPS_ID] and not reading.found
 
 
 @pytest.mark.parametrize(
@@ -153,10 +169,10 @@ def test_apps_solutions_are_recorded_answers_with_the_verdict_of_the_source(tmp_
     made = [{"code": "print(4)\n", "result": True}, {"code": "x", "result": -2}]
     found = solutions("apps", rows(tmp_path, {**APPS, "gen_solutions": made})).found
     assert [(one.id, one.extra["solved_at_source"]) for one in found] == [
-        ("apps/11/people/0", True),
-        ("apps/11/people/1", True),
-        ("apps/11/codet5/0", True),
-        ("apps/11/codet5/1", False),
+        (f"{APPS_ID}/people/0", True),
+        (f"{APPS_ID}/people/1", True),
+        (f"{APPS_ID}/codet5/0", True),
+        (f"{APPS_ID}/codet5/1", False),
     ]
 
 
@@ -172,7 +188,7 @@ def test_real_apps_rows_are_problems_that_hold_and_their_answers_are_judged_as_t
     seen = Counter(
         (answer.extra["solved_at_source"], judge.judge(found[answer.problem_id], answer).verdict)
         for answer in answers
-        if answer.problem_id in ("apps/4184", "apps/0001")
+        if answer.problem_id.startswith(("apps/4184-", "apps/1-"))
     )
     assert seen[True, True] > 20 and seen[False, True] == 0, seen
 
