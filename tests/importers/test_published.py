@@ -45,7 +45,6 @@ from tests.importers.published import (
 )
 from tests.importers.test_importers import Reading, only, problems, refuse, rows, solutions, unused
 
-
 APPS_ID = "apps/11-307695dc"
 
 
