@@ -20,11 +20,16 @@ from crl_data.errors import RowError
 from crl_data.importers import SetAside, text
 from crl_data.responses import extract_code
 from crl_data.rows import Row
+from crl_data.starter import entry_point
 from crl_data.syntax import parse
-from crl_data.types import Test
+from crl_data.types import Test, TestKind
 
 Made = TypeVar("Made")
 Pairs = Sequence[tuple[Any, Any]]
+Tests = tuple[TestKind, tuple[Test, ...], str | None]
+"""The kind of a problem's tests, the tests, and the entry point where they call one."""
+
+NO_TESTS = "it has no tests"
 UNKNOWN_CALLS = "its calls are not written in the data set's encoding"
 
 
@@ -103,6 +108,22 @@ def decoded_calls(entry: str, pairs: Pairs) -> tuple[Test, ...] | str:
     if len(boxed) > 1:
         return f"{UNKNOWN_CALLS}: only some of its results stand in a list of one"
     return tuple(call(given, expected[0] if True in boxed else expected) for given, expected in pairs)
+
+
+def tests_of_pairs(row: Row, name: str, pairs: Pairs, function: Any, *sources: str | None) -> Tests | str:
+    """Pairs of texts, or calls of a function in the encoding "decoded"; or why they are no tests. Raises `RowError`.
+
+    sources: where it stands whether the function is a method, in this order.
+    """
+    if not pairs:
+        return NO_TESTS
+    if not function:
+        return TestKind.STDIN, stdin_tests(row, name, pairs), None
+    if not isinstance(function, str):
+        raise RowError(row.place, f"{name}fn_name", "the name of a function", describe(function))
+    entry = entry_point(function, *sources)
+    calls = decoded_calls(entry, pairs)
+    return calls if isinstance(calls, str) else (TestKind.FUNCTION, calls, entry)
 
 
 def call(arguments: Sequence[Any], expected: Any) -> Test:

@@ -31,6 +31,7 @@ from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, SetAside, Tools, text
 from crl_data.importers.pairs import (
+    NO_TESTS,
     UNKNOWN_CALLS,
     Pairs,
     call,
@@ -118,7 +119,7 @@ def problem(row: Row, table: str | None = None, beside: _Beside | None = None) -
     name = text(row, "question_id")
     pairs = paired(row, "", loaded(row, "inputs"), loaded(row, "outputs"))
     if not pairs:
-        return SetAside(id=f"rstar/{name}", reason="it has no tests")
+        return SetAside(id=f"rstar/{name}", reason=NO_TESTS)
     told = beside[name] if beside else None
     starter = optional_text(row, "starter_code")
     common: dict[str, Any] = {

@@ -182,6 +182,8 @@ def test_real_apps_rows_are_problems_that_hold_and_their_answers_are_judged_as_t
     found = {problem.id: problem for problem in problems("apps", path).found}
     assert Counter(problem.test_kind for problem in found.values()) == {TestKind.STDIN: 3, TestKind.FUNCTION: 2}
     assert {problem.entry_point for problem in found.values()} == {None, "Solution.findKthPositive", "is_prime"}
+    for problem in found.values():  # 2404 takes List for granted, as LeetCode has it
+        assert judge.prepare(problem).result().reference_fault == "", problem.id
     answers = solutions("apps", path).found
     assert {answer.problem_id for answer in answers} == found.keys()
     seen = Counter(
@@ -315,6 +317,12 @@ def test_open_r1_calls_are_json_of_decoded_calls_or_set_aside(tmp_path: Path, st
     for other in ("2", "(2,)", "n = 2"):
         info = {"language": "python", "test_cases": [{**case, "input": other}]}
         assert problems("open_r1", rows(tmp_path, {**row, "verification_info": info})).aside
+    number = {
+        "language": "python",
+        "test_cases": [{"fn_name": None, "input": 2, "output": "4", "type": "stdin_stdout"}],
+    }
+    with pytest.raises(RowError, match=r"verification_info\.test_cases\.inputs\[0\]: expected a text"):
+        problems("open_r1", rows(tmp_path, {**row, "verification_info": number}))
     info = {"language": "javascript", "test_cases": [case]}
     assert (
         problems("open_r1", rows(tmp_path, {**row, "verification_info": info})).aside[0].reason.endswith("javascript")
