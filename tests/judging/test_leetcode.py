@@ -248,6 +248,20 @@ def test_a_tree_may_have_the_same_child_twice_but_has_an_end(judge: Judge) -> No
     assert found.verdict is False and "a tree of more than" in found.reason, found.reason
 
 
+@pytest.mark.parametrize(
+    ("result", "right"),
+    [("[ListNode(1)]", True), ("(ListNode(1),)", True), ("g()", False), ("{ListNode(1): 2}", False)],
+)
+def test_a_list_of_nodes_is_a_list_as_one_of_plain_values_is(result: str, right: bool, judge: Judge) -> None:
+    problem = nodes("n: int", "List[ListNode]", ([1], [[1]]))
+    code = f"def g():\n    yield ListNode(1)\nclass Solution:\n    def f(self, n):\n        return {result}\n"
+    found = judged(judge, problem, code)
+    assert found.verdict is right and (right or "in the place of a list" in found.reason), found.reason
+    starter = "class Solution:\n    def f(self, n: int) -> List[int]:\n"
+    plain = function_problem("Solution.f", ([1], [1]), starter_code=starter)
+    assert judged(judge, plain, code.replace("ListNode(1)", "1")).verdict is right
+
+
 def test_a_program_cannot_change_what_nodes_are_for_us(judge: Judge) -> None:
     """What it does to the class that it was given reaches its own process, and its answer is compared as any other."""
     problem = nodes("head: ListNode", "ListNode", ([[1, 2, 3]], [3, 2, 1]), ([[4, 5]], [5, 4]))

@@ -145,6 +145,8 @@ def plain_of(shape: Any, value: Any) -> Any:
     if shape is None:
         return value
     if isinstance(shape, list):
+        if not isinstance(value, list | tuple | None):
+            raise values.CannotCross(f"a value of type {type(value).__name__} in the place of a list")
         return value if value is None else [plain_of(shape[0], one) for one in value]
     return _level_order(value) if shape == "tree" else _items(value)
 
