@@ -79,9 +79,16 @@ def is_leetcode(tree: ast.Module) -> bool:
 
 @lru_cache(maxsize=256)
 def signature(starter_code: str | None, entry_point: str | None) -> Signature | None:
-    """What the starter code says of the entry point; None where it says nothing."""
+    """What the starter code says of the entry point; None where it says nothing, or is deeper than anyone reads."""
     if not starter_code or not entry_point or (tree := read(starter_code)) is None:
         return None
+    try:
+        return _signature(tree, starter_code, entry_point)
+    except RecursionError:
+        return None
+
+
+def _signature(tree: ast.Module, starter_code: str, entry_point: str) -> Signature | None:
     owner, _, name = entry_point.rpartition(".")
     body = tree.body
     if owner:

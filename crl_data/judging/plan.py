@@ -12,7 +12,6 @@ Of the ways (`policy.Way`) the first is taken that the reference passes; without
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import secrets
@@ -22,7 +21,7 @@ from functools import cached_property
 from typing import Any
 
 from crl_data import compare, starter
-from crl_data.definitions import free_names, put_before
+from crl_data.definitions import free_in, free_names, put_before
 from crl_data.errors import InputError
 from crl_data.judging import asserts, calls, interface, modules
 from crl_data.judging.checker import Checker, CheckerFailed
@@ -237,7 +236,7 @@ def asks_for_leetcode(problem: Problem) -> bool:
     if problem.test_kind is TestKind.STDIN or not problem.starter_code:
         return False
     tree = starter.read(problem.starter_code)
-    return tree is not None and (starter.is_leetcode(tree) or bool(free_names(ast.unparse(tree)) & leetcode.KNOWN))
+    return tree is not None and (starter.is_leetcode(tree) or bool(free_in(tree) & leetcode.KNOWN))
 
 
 def leetcode_without(problem: Problem) -> tuple[str, ...] | None:

@@ -115,6 +115,18 @@ def test_starter_code_of_a_program_that_reads_and_prints_asks_for_nothing() -> N
     assert not asks_for_leetcode(function_problem("f", ([1], 1), starter_code="def f(n: int): not Python"))
 
 
+@pytest.mark.parametrize("deep", ["x = " + "+".join(["1"] * 900), "def g(a: " + "|".join(["A"] * 2000) + "): pass"])
+def test_starter_code_that_is_deep_is_read_or_asks_for_nothing(deep: str, judge: Judge) -> None:
+    code = f"{deep.replace('A', 'int')}\ndef f(n):\n    return n\n"
+    problem = function_problem("f", ([1], 1), starter_code=f"{deep}\ndef f(n: int): pass\n", reference=code)
+    assert judged(judge, problem, code).verdict is True
+    method = f"class Solution:\n    {deep}\n    def f(self, n: int): pass\n".replace("def g(a", "def f(self, a")
+    assert plan(function_problem("Solution.f", ([1], 1), starter_code=method)).leetcode == ("Solution",)
+    source = f"{deep}\ny = lambda: (x, g)\n" if "x =" in deep else deep
+    tests = assert_problem("f", "assert f(1) == 1 and y", starter_code=problem.starter_code, reference=code + source)
+    assert judge.prepare(tests).result().plan is not None
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_under_test_never_comes_from_a_library(kind: TestKind, judge: Judge) -> None:
     """`add` is a name of the module operator too: a program without the function fails."""
