@@ -18,31 +18,34 @@ from crl_data.corpus.manifest import hashed
 from crl_data.corpus.outputs import Directory, file_hash
 from crl_data.errors import InputError
 
+AGAIN, CONTRADICTS = "again", "again with another verdict"
+COUNTED = ("critique", "solve", AGAIN, CONTRADICTS)
 Rows = Iterator[tuple[str, dict[str, Any]]]
 
 
 def write(form: str, rows: Callable[[], Rows], inputs: list[dict[str, Any]], out: Path) -> Counter[str]:
     """Write records, which `rows()` gives anew each time with their splits; how many there were of each kind.
 
-    A record that was there before is left out and counted. Raises `InputError` where there are none, or where `out` is that
-    of a build.
+    A record that was there before is left out and counted; so is one of which a row before says another verdict. Raises
+    `InputError` where there are none, or where `out` is that of a build.
     """
     if not _is_ours(out / "manifest.json"):
         raise InputError(f"{out}: expected a folder for what is imported, got a built dataset")
-    seen: set[str] = set()
+    verdicts: dict[str, bool | None] = {}
     counts: Counter[str] = Counter()
     splits: Counter[str] = Counter()
     for split, cells in rows():
-        if cells["id"] in seen:
-            counts["again"] += 1
+        if cells["id"] in verdicts:
+            same = verdicts[cells["id"]] is cells["verdict"]
+            counts[AGAIN if same else CONTRADICTS] += 1
             continue
-        seen.add(cells["id"])
+        verdicts[cells["id"]] = cells["verdict"]
         splits[split] += 1
         counts[cells["kind"]] += 1
-    if not seen:
+    if not verdicts:
         raise InputError(f"{out}: expected at least one row of the format {form} to write, got none")
     with Directory(out) as directory:
-        seen.clear()
+        seen: set[str] = set()
         for split in sorted(splits):
             directory.write_shards("data", split, RECORD, _once(rows(), split, seen))
         manifest = {

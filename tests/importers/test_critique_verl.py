@@ -247,6 +247,15 @@ def imported(tmp_path: Path, crl_data: Command) -> Path:
     return tmp_path / "theirs"
 
 
+def test_a_row_that_contradicts_one_before_is_left_out_and_said(tmp_path: Path, crl_data: Command) -> None:
+    """The same solution, once called right and once wrong: the first counts, and nobody takes the second for a copy."""
+    made = [told(OFFICIAL_CRITIQUE, correctness=verdict) for verdict in (True, False, True)]
+    rows(tmp_path, *made)
+    done = crl_data("import", "critique-verl", "a.jsonl", "--out", "theirs")
+    assert done.stdout == "1 records (1 critique, 1 again, 1 again with another verdict): theirs\n", done.stderr
+    assert [one.verdict for one in load_records(tmp_path / "theirs")] == [True]
+
+
 def test_a_folder_gets_records_that_every_reader_reads(imported: Path) -> None:
     assert sorted(path.name for path in (imported / "data").iterdir()) == [
         "test-00000-of-00001.parquet",
