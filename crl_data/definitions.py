@@ -9,8 +9,12 @@ from crl_data.syntax import parse
 
 
 def free_names(source: str) -> set[str]:
-    """The names that are read in a source and neither bound in it nor built in."""
-    tree = parse(source)
+    """The names that are read in a source and neither bound in it nor built in. Raises as `parse` does."""
+    return free_in(parse(source))
+
+
+def free_in(tree: ast.AST) -> set[str]:
+    """The same of a tree."""
     read: set[str] = set()
     bound = set(dir(builtins))
     for node in ast.walk(tree):
@@ -28,7 +32,10 @@ def free_names(source: str) -> set[str]:
 
 
 def definitions(source: str, wanted: set[str], without: str) -> str:
-    """The top-level statements of `source` that define `wanted` names, and what those need in turn. May be empty."""
+    """The top-level statements of `source` that define `wanted` names, and what those need in turn. May be empty.
+
+    So it is where they are too deep to be written.
+    """
     try:
         tree = parse(source)
     except SyntaxError:  # starter code is often a bare head
@@ -48,9 +55,20 @@ def definitions(source: str, wanted: set[str], without: str) -> str:
         for place in by_name.get(name, ()):
             if place not in kept:
                 kept.add(place)
-                waiting += free_names(ast.unparse(tree.body[place]))
+                waiting += free_in(tree.body[place])
     kept |= {place for place, statement in enumerate(tree.body) if stars(statement)}
-    return "\n".join(ast.unparse(tree.body[place]) for place in sorted(kept)) + "\n"
+    try:
+        return "\n".join(ast.unparse(tree.body[place]) for place in sorted(kept)) + "\n"
+    except RecursionError:
+        return ""
+
+
+def put_before(more: str, source: str) -> str:
+    """A source after more of it, with what it imports from `__future__` still first. Raises `SyntaxError`."""
+    futures = [one for one in parse(source).body if isinstance(one, ast.ImportFrom) and one.module == "__future__"]
+    lines = source.split("\n")
+    end = futures[-1].end_lineno or 0 if futures else 0
+    return "\n".join([*lines[:end], more + "\n".join(lines[end:])])
 
 
 def binds(statement: ast.stmt) -> set[str]:

@@ -11,7 +11,7 @@ import builtins
 import collections
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,9 +25,7 @@ Shape = str | list[Any] | None
 _NODES = {"ListNode": "list", "TreeNode": "tree"}
 _LISTS = frozenset({"List", "list", "Sequence", "Iterable"})
 _KNOWN = frozenset({*typing.__all__, *collections.__all__, *dir(builtins), *_NODES})
-_NOTED = re.compile(
-    r"^[ \t]*#[ \t]*class[ \t]+(\w+)", re.MULTILINE
-)  # "# Definition for ...": the class is LeetCode's own
+_NOTED = re.compile(r"^[ \t]*#[ \t]*class[ \t]+(\w+)[ \t]*[(:]", re.MULTILINE)  # "# Definition for ...": LeetCode's own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +54,18 @@ def read(starter_code: str) -> ast.Module | None:
 
 
 def _completed(source: str) -> str:
-    """Source with `pass` after each head of a function or class that has no body."""
+    """Source with `pass` in the place of what stands behind each head of a function or class that has no body."""
     lines = source.expandtabs(4).splitlines()
     counted = [place for place, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")]
     for place, following in zip(counted, [*counted[1:], None], strict=True):
         line = lines[place]
         deeper = following is not None and _indent(lines[following]) > _indent(line)
-        if line.rstrip().endswith(":") and not deeper:
-            lines[place] = line.rstrip() + " pass"
+        if not deeper and (head := _HEAD.fullmatch(line)):
+            lines[place] = head[1] + " pass"
     return "\n".join(lines) + "\n"
+
+
+_HEAD = re.compile(r"(.*?:)\s*(?:#[^'\"]*)?")
 
 
 def _indent(line: str) -> int:
@@ -78,14 +79,21 @@ def is_leetcode(tree: ast.Module) -> bool:
 
 @lru_cache(maxsize=256)
 def signature(starter_code: str | None, entry_point: str | None) -> Signature | None:
-    """What the starter code says of the entry point; None where it says nothing."""
+    """What the starter code says of the entry point; None where it says nothing, or is deeper than anyone reads."""
     if not starter_code or not entry_point or (tree := read(starter_code)) is None:
         return None
+    try:
+        return _signature(tree, starter_code, entry_point)
+    except RecursionError:
+        return None
+
+
+def _signature(tree: ast.Module, starter_code: str, entry_point: str) -> Signature | None:
     owner, _, name = entry_point.rpartition(".")
     body = tree.body
     if owner:
         body = next((one.body for one in body if isinstance(one, ast.ClassDef) and one.name == owner), [])
-    function = next((one for one in body if isinstance(one, ast.FunctionDef) and one.name == name), None)
+    function = _function(body, name)
     if function is None:
         return None
     taken = [*function.args.posonlyargs, *function.args.args]
@@ -98,6 +106,22 @@ def signature(starter_code: str | None, entry_point: str | None) -> Signature | 
         result=_shape(function.returns),
         unknown=_unknown(tree, starter_code, [*annotations, function.returns]) if owner == LEETCODE_CLASS else "",
     )
+
+
+def entry_point(name: str, *sources: str | None) -> str:
+    """`Class.name` where the first of the sources that defines a function of this name does so in a class, else `name`."""
+    for tree in (read(source) for source in sources if source):
+        for one in tree.body if tree is not None else ():
+            if isinstance(one, ast.ClassDef) and _function(one.body, name):
+                return f"{one.name}.{name}"
+            if _function([one], name):
+                return name
+    return name
+
+
+def _function(body: Sequence[ast.stmt], name: str) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    functions = (one for one in body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
+    return next((one for one in functions if one.name == name), None)
 
 
 def _shape(annotation: ast.expr | None) -> Shape:
@@ -135,6 +159,9 @@ def _unknown(tree: ast.Module, source: str, annotations: list[ast.expr | None]) 
         if isinstance(node, ast.Import | ast.ImportFrom):
             bound |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
     named = set().union(*map(set, map(_names, annotations))) if annotations else set()
+    for one in annotations:
+        if one is not None and _shape(one) is None and not _NODES.keys().isdisjoint(_names(one)):
+            return ast.unparse(one)  # nodes within something that is no list
     for name in sorted(named - _KNOWN - bound):
         if name[:1].isupper():
             return name

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_data.sandbox.runner.leetcode import nodes_of, plain_of
-from crl_data.starter import Shape, canonical, fits, is_leetcode, read, signature
+from crl_data.starter import Shape, canonical, entry_point, fits, is_leetcode, read, signature
 
 LINKED = "# Definition for singly-linked list.\n# class ListNode:\n#     def __init__(self, val=0, next=None):\n#         pass\n"
 
@@ -52,6 +52,9 @@ def test_an_annotation_says_what_a_value_is(annotation: str, shape: Shape) -> No
         (method("n: int", "Optional[Node]"), "Node"),
         (method("root", "int", LINKED), "ListNode"),
         (method("head: ListNode", "int", LINKED), ""),
+        (method("head: ListNode", "Tuple[ListNode, int]"), "Tuple[ListNode, int]"),
+        (method("by_name: Dict[str, Optional[TreeNode]]", "int"), "Dict[str, Optional[TreeNode]]"),
+        (method("n: int", "int", "# class of 2020\n"), ""),
         (method("root: 'Node'", "int", "class Node:\n    pass\n"), ""),
         (method("root: Node", "int", "from tree import Node\n"), ""),
         (method("x: Deque[int], y: Counter, z: Decimal", "int", "from decimal import Decimal\n"), ""),
@@ -88,6 +91,36 @@ def test_heads_without_bodies_are_read() -> None:
     assert tree is not None and is_leetcode(tree) and "push(self, x: int) -> None" in ast.unparse(tree)
     told = signature(source, "Solution.f")
     assert told is not None and told.names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("starter", "names"),
+    [
+        ("class Solution:\n    def f(self, a: List[Tuple[int, str]], b=(1, 2)) -> int:\n   ", ("a", "b")),
+        ("class Solution:\n    def f(self, a: int) -> int:  # as in: f(1)\n", ("a",)),
+        ("class Solution:\n    def f(self, a: int) -> int: # write here:\n    \n", ("a",)),
+        ("def f(a,\n      b):", ("a", "b")),
+        ("def f(a='#:'):\n\t", ("a",)),
+        ("async def f():", ()),
+    ],
+)
+def test_the_parameters_of_starter_code_that_is_no_whole_program(starter: str, names: tuple[str, ...]) -> None:
+    told = signature(starter, entry_point("f", starter))
+    assert told is not None and told.names == names
+
+
+def test_the_entry_point_is_a_method_where_the_source_defines_it_in_a_class() -> None:
+    assert entry_point("f", "class Solution:\n    def f(self, a: List[int]) -> int:\n        ") == "Solution.f"
+    assert entry_point("f", "class Node:\n    def g(self): pass\n\ndef f(a):") == "f"
+    assert entry_point("f", None, "import x\nclass A:\n\n    async def f(self): pass") == "A.f"
+    assert entry_point("f", "class A:\n    def g(self):\n        def f(a): pass\n") == "f"
+    assert entry_point("f", "def g(): pass", "class Solution:\n  def f(self): pass") == "Solution.f"
+    assert entry_point("f") == entry_point("f", "", None, "def f(a") == "f"
+
+
+@given(st.text(max_size=80))
+def test_no_source_makes_a_search_for_the_entry_point_fail(source: str) -> None:
+    assert entry_point("f", source).endswith("f")
 
 
 @given(

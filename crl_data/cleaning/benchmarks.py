@@ -105,7 +105,9 @@ def _texts(name: str, cells: Mapping[str, Any], field: str | None) -> tuple[str,
     elif name == "aider-polyglot":
         files = cells.get("files")
         parts = files if isinstance(files, dict) else {}
-        texts = [str(text) for path, text in sorted(parts.items()) if _INSTRUCTIONS.fullmatch(path)]
+        texts = [
+            text for path, text in sorted(parts.items()) if _INSTRUCTIONS.fullmatch(path) and isinstance(text, str)
+        ]
         found = ["\n".join(texts)]
     else:
         found = [cells.get(one) for one in _FIELDS[name]]
@@ -116,21 +118,25 @@ def _texts(name: str, cells: Mapping[str, Any], field: str | None) -> tuple[str,
 
 
 def _item(name: str, path: Path, number: int, cells: Mapping[str, Any], texts: tuple[str, ...]) -> Item:
+    place = f"{path.name.partition('.')[0]}/{number}"
     if name == "livecodebench":
-        return _of_livecodebench(cells, texts)
+        return _of_livecodebench(cells, texts, place)
     given = next(
         (str(cells[key]) for key in ("task_id", "question_id", "id", "name") if cells.get(key) is not None), ""
     )
     if name == "mbpp" and given.isdecimal():
         given = f"Mbpp/{given}"
     if not given:
-        return Item(id=f"{path.name.partition('.')[0]}/{number}", texts=texts)
+        return Item(id=place, texts=texts)
     names = {given.casefold()} if "/" in given else {f"exercism/{given}"} if name == "aider-polyglot" else set()
     return Item(id=given, texts=texts, names=frozenset(names))
 
 
-def _of_livecodebench(cells: Mapping[str, Any], texts: tuple[str, ...]) -> Item:
-    """A row as it is published, or of published submissions: `id` is benchmark/question/model, the rest in `meta`."""
+def _of_livecodebench(cells: Mapping[str, Any], texts: tuple[str, ...], place: str) -> Item:
+    """A row as it is published, or of published submissions: `id` is benchmark/question/model, the rest in `meta`.
+
+    place: its name where it has none.
+    """
     meta = cells.get("meta")
     more = meta if isinstance(meta, dict) else {}
     given = str(cells.get("question_id") or "")
@@ -139,13 +145,13 @@ def _of_livecodebench(cells: Mapping[str, Any], texts: tuple[str, ...]) -> Item:
         given = parts[1] if len(parts) > 1 else parts[0]
     platform = str(cells.get("platform") or more.get("platform") or "").casefold()
     names = set()
-    if platform and not given.isdecimal():
+    if platform and given and not given.isdecimal():
         names = {f"{platform}/{given.casefold()}"}
     title = cells.get("question_title")
     if platform == "leetcode" and isinstance(title, str):
         names.add(f"leetcode/{slug(title)}")
     date = cells.get("contest_date") or more.get("date")
-    return Item(id=given, texts=texts, names=frozenset(names), date=str(date)[:10] if date else None)
+    return Item(id=given or place, texts=texts, names=frozenset(names), date=str(date)[:10] if date else None)
 
 
 def _of_instructions(path: Path) -> Item | RowError:

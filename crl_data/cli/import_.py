@@ -94,7 +94,7 @@ def _import_records(source: str, which: Which, out: Path, told_more: bool, as_js
     if as_json:
         print(json.dumps(counts))
     else:
-        told = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("critique", "solve", "again") if counts[kind])
+        told = ", ".join(f"{counts[kind]:,} {kind}" for kind in imported.COUNTED if counts[kind])
         print(f"{counts['critique'] + counts['solve']:,} records ({told}): {out}")
 
 

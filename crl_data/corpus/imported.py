@@ -18,31 +18,34 @@ from crl_data.corpus.manifest import hashed
 from crl_data.corpus.outputs import Directory, file_hash
 from crl_data.errors import InputError
 
+AGAIN, CONTRADICTS = "again", "again with another verdict"
+COUNTED = ("critique", "solve", AGAIN, CONTRADICTS)
 Rows = Iterator[tuple[str, dict[str, Any]]]
 
 
 def write(form: str, rows: Callable[[], Rows], inputs: list[dict[str, Any]], out: Path) -> Counter[str]:
     """Write records, which `rows()` gives anew each time with their splits; how many there were of each kind.
 
-    A record that was there before is left out and counted. Raises `InputError` where there are none, or where `out` is that
-    of a build.
+    A record that was there before is left out and counted; so is one of which a row before says another verdict. Raises
+    `InputError` where there are none, or where `out` is that of a build.
     """
-    if (out / "manifest.json").is_file() and "imported" not in (out / "manifest.json").read_text(encoding="utf-8"):
+    if not _is_ours(out / "manifest.json"):
         raise InputError(f"{out}: expected a folder for what is imported, got a built dataset")
-    seen: set[str] = set()
+    verdicts: dict[str, bool | None] = {}
     counts: Counter[str] = Counter()
     splits: Counter[str] = Counter()
     for split, cells in rows():
-        if cells["id"] in seen:
-            counts["again"] += 1
+        if cells["id"] in verdicts:
+            same = verdicts[cells["id"]] is cells["verdict"]
+            counts[AGAIN if same else CONTRADICTS] += 1
             continue
-        seen.add(cells["id"])
+        verdicts[cells["id"]] = cells["verdict"]
         splits[split] += 1
         counts[cells["kind"]] += 1
-    if not seen:
+    if not verdicts:
         raise InputError(f"{out}: expected at least one row of the format {form} to write, got none")
     with Directory(out) as directory:
-        seen.clear()
+        seen: set[str] = set()
         for split in sorted(splits):
             directory.write_shards("data", split, RECORD, _once(rows(), split, seen))
         manifest = {
@@ -60,6 +63,17 @@ def write(form: str, rows: Callable[[], Rows], inputs: list[dict[str, Any]], out
         directory.write_text("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
         directory.publish("manifest.json")
     return counts
+
+
+def _is_ours(manifest: Path) -> bool:
+    """Whether a manifest is that of an import, or is not there."""
+    if not manifest.is_file():
+        return True
+    try:
+        told = json.loads(manifest.read_text(encoding="utf-8"))
+    except ValueError:
+        return False
+    return isinstance(told, dict) and "imported" in told
 
 
 def _once(rows: Rows, wanted: str, seen: set[str]) -> Iterator[dict[str, Any]]:

@@ -239,6 +239,8 @@ def unscored(record: Mapping[str, Any]) -> str | None:
     """Why the official reward cannot score a record, or would fail a right solution of it; None where it can."""
     if record.get("verdict") is not None:
         return None
+    if not record["tests"]:
+        return "without tests"
     kind = record["test_kind"]
     if kind not in (TestKind.STDIN, TestKind.FUNCTION):
         return f"with tests as source ({kind})"

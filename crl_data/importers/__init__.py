@@ -78,6 +78,18 @@ class References(Protocol):
     ) -> list[tuple[Any, str]]: ...
 
 
+_OF_ROWS = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    SyntaxError,
+    RecursionError,
+    MemoryError,  # the parser's word for source that is too deep
+)
+
+
 class Tools:
     """What an importer may use beside its files.
 
@@ -112,9 +124,11 @@ class Tools:
                         Made, SetAside(id=made.id, reason=f"it takes or gives a class that is not known: {name}")
                     )
                 fault = _fault(made, self.max_field_mb << 20, self.untested) if isinstance(made, Problem) else None
+                if isinstance(made, SetAside):
+                    fault = _fault_of_texts({"id": made.id, "the reason to set it aside": made.reason}, 1 << 20)
             except RowError as error:
                 self.bad_row(error)
-            except (ValueError, TypeError, LookupError, AttributeError, SyntaxError, RecursionError) as error:
+            except _OF_ROWS as error:
                 self.bad_row(RowError(row.place, "", "a row of this format", f"{type(error).__name__}: {error}"[:300]))
             else:
                 if fault is None:
@@ -143,10 +157,17 @@ def read_problems(form: str, source: str | Tables, base: Path, tools: Tools) -> 
 def read_solutions(
     form: str, source: str | Tables, base: Path, tools: Tools, by_entry_point: ByEntryPoint
 ) -> Iterator[Solution]:
-    """The recorded solutions of a source in a named format."""
+    """The recorded solutions of a source in a named format. One that cannot be written, or is none, is a bad row."""
     module = _module(form, SOLUTION_FORMATS, "solutions")
-    found: Iterator[Solution] = module.read_solutions(_tables(source, base, tools), tools, by_entry_point)
-    return found
+    for found in module.read_solutions(_tables(source, base, tools), tools, by_entry_point):
+        texts = {name: getattr(found, name) for name in ("problem_id", "id", "code", "response")}
+        fault = _fault_of_texts(texts, tools.max_field_mb << 20)
+        if fault is None and found.code is None and found.response is None:
+            fault = Fault("code", "code, or a response to take it from", "neither")
+        if fault is None:
+            yield found
+        else:
+            tools.bad_row(RowError(tools.place, fault.field, fault.expected, fault.came))
 
 
 def _tables(source: str | Tables, base: Path, tools: Tools) -> Tables:
@@ -161,16 +182,23 @@ def _module(name: str, formats: Mapping[str, str], what: str) -> Any:
 
 def _fault(problem: Problem, most: int, untested: bool) -> Fault | None:
     """The first thing about a problem that cannot be right, or cannot be written."""
+    if fault := _fault_of_texts({name: getattr(problem, name) for name in _TEXTS}, most):
+        return fault
     found: list[Fault] = []
-    for name in _TEXTS:
-        if (value := getattr(problem, name)) is not None:
-            check_text(value, name, most, found)
     for place, test in enumerate(problem.tests):
         for name, value in (("input", test.input), ("expected", test.expected)):
             if not value.isascii() or len(value) > most:
                 check_text(value, f"tests[{place}].{name}", most, found)
     check_unknown(problem.extra, "", found)
     return found[0] if found else fault_of(problem, untested=untested, ours=True)  # `problems` checks what others wrote
+
+
+def _fault_of_texts(texts: Mapping[str, str | None], most: int) -> Fault | None:
+    found: list[Fault] = []
+    for name, text_ in texts.items():
+        if text_ is not None:
+            check_text(text_, name, most, found)
+    return found[0] if found else None
 
 
 _TEXTS = ("id", "question", "entry_point", "test_setup", "checker", "starter_code", "reference")

@@ -12,6 +12,7 @@ published beside (code, result: true, false, -1 for an error when it ran, -2 whe
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -19,18 +20,10 @@ from typing import Any
 from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, SetAside, Tools, text
-from crl_data.importers.pairs import (
-    decoded_calls,
-    entry_point,
-    loaded,
-    optional_text,
-    paired,
-    reference_of,
-    stdin_tests,
-)
+from crl_data.importers.pairs import NO_TESTS, loaded, optional_text, paired, reference_of, tests_of_pairs
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
-from crl_data.types import Problem, Sampler, Solution, Source, TestKind
+from crl_data.types import Problem, Sampler, Solution, Source
 
 SOURCE = Source(
     dataset="codeparrot/apps", revision="", license="mit", url="https://huggingface.co/datasets/codeparrot/apps"
@@ -50,41 +43,39 @@ def problem(row: Row) -> Problem | SetAside:
 
 
 def name_of(row: Row) -> str:
+    """The number of a problem and a hash of its question: numbers start anew in each split."""
     number = row.cells.get("problem_id", row.cells.get("id"))
     if isinstance(number, bool) or not isinstance(number, int | str) or number == "":
         raise RowError(row.place, "problem_id", "a number or a name", describe(number))
-    return f"apps/{number}"
+    plain = str(number).lstrip("0") or "0"  # a folder is called 0011
+    digest = hashlib.sha256(text(row, "question").encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"apps/{plain}-{digest}"
 
 
 def of_inputs_outputs(row: Row, name: str, source: Source) -> Problem | SetAside:
     """The problem of a row of question, input_output, solutions and starter_code."""
     if "input_output" in row.cells and row.cells["input_output"] in ("", None):
-        return SetAside(id=name, reason="it has no tests")
+        return SetAside(id=name, reason=NO_TESTS)
     tests = loaded(row, "input_output")
     if not isinstance(tests, dict):
         raise RowError(row.place, "input_output", "an object with inputs and outputs", describe(tests))
     pairs = paired(row, "input_output.", tests.get("inputs"), tests.get("outputs"))
-    if not pairs:
-        return SetAside(id=name, reason="it has no tests")
     starter = optional_text(row, "starter_code")
     reference = reference_of(solutions(row))
-    common: dict[str, Any] = {
-        "id": name,
-        "question": text(row, "question"),
-        "starter_code": starter,
-        "reference": reference,
-        "source": source,
-    }
-    function = tests.get("fn_name")
-    if not function:
-        return Problem(test_kind=TestKind.STDIN, tests=stdin_tests(row, "input_output.", pairs), **common)
-    if not isinstance(function, str):
-        raise RowError(row.place, "input_output.fn_name", "the name of a function", describe(function))
-    entry = entry_point(function, starter, reference)
-    calls = decoded_calls(entry, pairs)
-    if isinstance(calls, str):
-        return SetAside(id=name, reason=calls)
-    return Problem(test_kind=TestKind.FUNCTION, tests=calls, entry_point=entry, **common)
+    made = tests_of_pairs(row, "input_output.", pairs, tests.get("fn_name"), starter, reference)
+    if isinstance(made, str):
+        return SetAside(id=name, reason=made)
+    kind, listed, entry = made
+    return Problem(
+        id=name,
+        question=text(row, "question"),
+        test_kind=kind,
+        tests=listed,
+        entry_point=entry,
+        starter_code=starter,
+        reference=reference,
+        source=source,
+    )
 
 
 def solutions(row: Row) -> list[Any]:

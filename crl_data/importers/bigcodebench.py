@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from crl_data.definitions import definitions, free_names
+from crl_data.definitions import definitions, free_names, put_before
 from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, text
 from crl_data.importers.tables import Tables
@@ -51,7 +51,7 @@ def problem(row: Row) -> Problem | SetAside:
 def module(test: str, prompt: str, entry: str) -> str:
     """The test module on its own. Raises `SyntaxError`."""
     taken = free_names(test) - {entry}
-    return f"{definitions(prompt, taken, without=entry)}from solution import {entry}\n{test}"
+    return put_before(f"{definitions(prompt, taken, without=entry)}from solution import {entry}\n", test)
 
 
 def libraries(row: Row) -> list[str]:

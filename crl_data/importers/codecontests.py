@@ -19,7 +19,7 @@ from typing import Any
 from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, SetAside, Tools, text
-from crl_data.importers.pairs import Pairs, paired, reference_of, stdin_tests
+from crl_data.importers.pairs import NO_TESTS, Pairs, paired, reference_of, stdin_tests
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
 from crl_data.types import Problem, Sampler, Solution, Source, TestKind
@@ -45,7 +45,7 @@ def problem(row: Row) -> Problem | SetAside:
     public, *others = (_tests(row, which) for which in ("public_tests", "private_tests", "generated_tests"))
     tests = stdin_tests(row, "tests.", [*public, *(pair for found in others for pair in found)])
     if not tests:
-        return SetAside(id=name, reason="it has no tests")
+        return SetAside(id=name, reason=NO_TESTS)
     return Problem(
         id=name,
         question=text(row, "description"),

@@ -19,10 +19,11 @@ from crl_data.columns import PROBLEM, RECORD, describe, faults
 from crl_data.errors import InputError, RowError
 from crl_data.importers import SetAside, Tools, items
 from crl_data.importers.tables import Tables
+from crl_data.problems import fault_of
 from crl_data.responses import extract_code
 from crl_data.rows import Row, make_problem
 from crl_data.types import Problem, Source
-from crl_data.verl_rows import json_object, official_tests, text_of, truth_of
+from crl_data.verl_rows import json_object, official_tests, said, text_of, truth_of
 
 SOURCE = Source(
     dataset="TIGER-Lab/rStar-Critique-Data", url="https://huggingface.co/datasets/TIGER-Lab/rStar-Critique-Data"
@@ -40,10 +41,13 @@ def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
         seen.add(cells["problem_id"])
         if not cells["tests"]:
             return SetAside(id=cells["problem_id"], reason="the row carries no tests")
-        known = {name: cells.get(name) for name in PROBLEM.names()} | {"id": cells["problem_id"]}
-        return make_problem(known)
+        return _problem(cells)
 
     return (made for made in tools.each(tables, once) if made is not None)
+
+
+def _problem(cells: dict[str, Any]) -> Problem:
+    return make_problem({name: cells.get(name) for name in PROBLEM.names()} | {"id": cells["problem_id"]})
 
 
 def records(tables: Tables, tools: Tools) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -83,6 +87,9 @@ def record_cells(row: Row) -> dict[str, Any]:
         cells["solution_id"] = None if cells["solution"] is None else f"{name}:given"
     for fault in faults(cells, RECORD, 1 << 62):
         raise RowError(row.place, f"extra_info.crl: {fault.field}", fault.expected, fault.came)
+    wrong = fault_of(_problem(cells)) if cells["tests"] else None
+    if wrong:
+        raise RowError(row.place, f"extra_info: {wrong.field}", wrong.expected, wrong.came)
     return {one: cells.get(one) for one in RECORD.names()}
 
 
@@ -101,7 +108,8 @@ def _told(extra: dict[str, Any], asked: str, place: str) -> dict[str, Any]:
     """What the routing columns say. Raises `InputError`."""
     truth = truth_of(extra.get("correctness"), place)
     crl, official = (text_of(extra.get(name), f"{place}: extra_info.{name}") for name in ("crl", "inputs_outputs"))
-    cells: dict[str, Any] = {"kind": "solve" if truth is None else "critique", "test_kind": "stdin", "tests": []}
+    kind = "solve" if truth is None else "critique"
+    cells: dict[str, Any] = {"kind": kind, "test_kind": "stdin", "tests": []}
     if official:
         tests = official_tests(json_object(official, f"{place}: extra_info.inputs_outputs"), place)
         cells["tests"] = tests["tests"]
@@ -110,4 +118,6 @@ def _told(extra: dict[str, Any], asked: str, place: str) -> dict[str, Any]:
             cells |= {"test_kind": "function", "entry_point": f"{owner}{tests['fn_name']}"}
     if crl:
         cells |= json_object(crl, f"{place}: extra_info.crl")
+    if cells["kind"] != kind:
+        raise InputError(f"{place}: crl: expected the kind {kind}, as correctness says, got {said(cells['kind'])}")
     return cells | {"verdict": truth}

@@ -21,20 +21,20 @@ from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, text
 from crl_data.importers.livecodebench import tests_of
 from crl_data.importers.pairs import (
+    NO_TESTS,
+    Tests,
     as_loaded,
     cases,
-    decoded_calls,
-    entry_point,
     loaded,
     once,
     optional_text,
     paired,
     reference_of,
-    stdin_tests,
+    tests_of_pairs,
 )
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
-from crl_data.types import Problem, Source, Test, TestKind
+from crl_data.types import Problem, Source
 
 SOURCE = Source(
     dataset="agentica-org/DeepCoder-Preview-Dataset",
@@ -42,7 +42,6 @@ SOURCE = Source(
     license="mit",
     url="https://huggingface.co/datasets/agentica-org/DeepCoder-Preview-Dataset",
 )
-Tests = tuple[TestKind, tuple[Test, ...], str | None]
 
 
 def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
@@ -54,7 +53,7 @@ def problem(row: Row, name: str) -> Problem | SetAside:
     if isinstance(found, dict) and "functional" in found:
         return SetAside(id=name, reason="its tests are a check function: the format leetcode reads those")
     if not found:
-        return SetAside(id=name, reason="it has no tests")
+        return SetAside(id=name, reason=NO_TESTS)
     starter = optional_text(row, "starter_code")
     solutions = row.cells.get("solutions") or []
     reference = reference_of(solutions if isinstance(solutions, list) else [solutions])
@@ -77,14 +76,14 @@ def problem(row: Row, name: str) -> Problem | SetAside:
 def _tests(row: Row, found: Any, starter: str | None, reference: str | None) -> Tests | str:
     if isinstance(found, dict):
         pairs = paired(row, "tests.", found.get("inputs"), found.get("outputs"))
-        return of_pairs(row, pairs, found.get("fn_name"), starter, reference)
+        return tests_of_pairs(row, "tests.", pairs, found.get("fn_name"), starter, reference)
     listed = cases(row, "tests", found)
     if "testtype" in listed[0]:
         told = listed[0].get("metadata") or row.cells.get("metadata")
         return tests_of(row, listed, as_loaded(row, "metadata", told), starter)
     if "type" in listed[0]:
         return of_types(row, "tests", listed, starter, reference)
-    return of_pairs(row, [(case.get("input"), case.get("output")) for case in listed], None, starter, reference)
+    return tests_of_pairs(row, "tests.", [(case.get("input"), case.get("output")) for case in listed], None)
 
 
 def of_types(
@@ -96,18 +95,9 @@ def of_types(
         came = ", ".join(sorted(kinds))
         raise RowError(row.place, f"{name}.type", "stdin_stdout or function_call, for all tests the same", came)
     pairs = [(case.get("input"), case.get("output")) for case in listed]
-    return of_pairs(row, pairs, listed[0].get("fn_name") if kinds == {"function_call"} else None, starter, reference)
-
-
-def of_pairs(
-    row: Row, pairs: list[tuple[Any, Any]] | Any, function: Any, starter: str | None, reference: str | None
-) -> Tests | str:
-    if not pairs:
-        return "it has no tests"
-    if not function:
-        return TestKind.STDIN, stdin_tests(row, "tests.", pairs), None
-    if not isinstance(function, str):
-        raise RowError(row.place, "tests.fn_name", "the name of a function", describe(function))
-    entry = entry_point(function, starter, reference)
-    calls = decoded_calls(entry, pairs)
-    return calls if isinstance(calls, str) else (TestKind.FUNCTION, calls, entry)
+    if kinds == {"stdin_stdout"}:
+        return tests_of_pairs(row, f"{name}.", pairs, None)
+    function = listed[0].get("fn_name")
+    if not function or any(case.get("fn_name") != function for case in listed):
+        raise RowError(row.place, f"{name}.fn_name", "one function, which all tests call", describe(function))
+    return tests_of_pairs(row, f"{name}.", pairs, function, starter, reference)

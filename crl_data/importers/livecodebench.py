@@ -20,10 +20,11 @@ from typing import Any
 from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, text
-from crl_data.importers.pairs import as_loaded, cases, entry_point, line_calls, loaded, optional_text, stdin_tests
+from crl_data.importers.pairs import Tests, as_loaded, cases, line_calls, loaded, optional_text, stdin_tests
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
-from crl_data.types import Problem, Source, Test, TestKind
+from crl_data.starter import entry_point
+from crl_data.types import Problem, Source, TestKind
 
 SOURCE = Source(
     dataset="livecodebench/code_generation_lite",
@@ -58,9 +59,7 @@ def problem(row: Row, most: int) -> Problem | SetAside:
     )
 
 
-def tests_of(
-    row: Row, found: list[dict[str, Any]], metadata: Any, starter: str | None
-) -> tuple[TestKind, tuple[Test, ...], str | None]:
+def tests_of(row: Row, found: list[dict[str, Any]], metadata: Any, starter: str | None) -> Tests:
     """The tests of a list of {input, output, testtype}, and the entry point where they call one. Raises `RowError`."""
     kinds = {str(case.get("testtype")) for case in found}
     if len(kinds) != 1 or not kinds <= {"stdin", "functional"}:

@@ -20,7 +20,7 @@ from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, text
 from crl_data.importers.deepcoder import of_types
-from crl_data.importers.pairs import cases, loaded, number_of, reference_of
+from crl_data.importers.pairs import NO_TESTS, cases, loaded, number_of, reference_of
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
 from crl_data.types import Problem, Source
@@ -46,7 +46,7 @@ def problem(row: Row) -> Problem | SetAside:
         return SetAside(id=name, reason=f"its language is {info.get('language')}")
     listed = cases(row, "verification_info.test_cases", info.get("test_cases"))
     if not listed:
-        return SetAside(id=name, reason="it has no tests")
+        return SetAside(id=name, reason=NO_TESTS)
     reference = reference_of([row.cells.get("gold_standard_solution")])
     calls = [_decoded(case) if case.get("type") == "function_call" else case for case in listed]
     made = of_types(row, "verification_info.test_cases", calls, None, reference)

@@ -9,7 +9,6 @@ another way is set aside or bad:
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import re
@@ -21,11 +20,16 @@ from crl_data.errors import RowError
 from crl_data.importers import SetAside, text
 from crl_data.responses import extract_code
 from crl_data.rows import Row
+from crl_data.starter import entry_point
 from crl_data.syntax import parse
-from crl_data.types import Test
+from crl_data.types import Test, TestKind
 
 Made = TypeVar("Made")
 Pairs = Sequence[tuple[Any, Any]]
+Tests = tuple[TestKind, tuple[Test, ...], str | None]
+"""The kind of a problem's tests, the tests, and the entry point where they call one."""
+
+NO_TESTS = "it has no tests"
 UNKNOWN_CALLS = "its calls are not written in the data set's encoding"
 
 
@@ -106,44 +110,24 @@ def decoded_calls(entry: str, pairs: Pairs) -> tuple[Test, ...] | str:
     return tuple(call(given, expected[0] if True in boxed else expected) for given, expected in pairs)
 
 
+def tests_of_pairs(row: Row, name: str, pairs: Pairs, function: Any, *sources: str | None) -> Tests | str:
+    """Pairs of texts, or calls of a function in the encoding "decoded"; or why they are no tests. Raises `RowError`.
+
+    sources: where it stands whether the function is a method, in this order.
+    """
+    if not pairs:
+        return NO_TESTS
+    if not function:
+        return TestKind.STDIN, stdin_tests(row, name, pairs), None
+    if not isinstance(function, str):
+        raise RowError(row.place, f"{name}fn_name", "the name of a function", describe(function))
+    entry = entry_point(function, *sources)
+    calls = decoded_calls(entry, pairs)
+    return calls if isinstance(calls, str) else (TestKind.FUNCTION, calls, entry)
+
+
 def call(arguments: Sequence[Any], expected: Any) -> Test:
     return Test(input=json.dumps(arguments, ensure_ascii=False), expected=json.dumps(expected, ensure_ascii=False))
-
-
-def entry_point(name: str, *sources: str | None) -> str:
-    """`Class.name` where the first of the sources that defines the name does so in a class, else `name`.
-
-    Starter code need not be whole Python, so what counts is how the lines begin.
-    """
-    for source in sources:
-        within = ""
-        for line in (source or "").splitlines():
-            found = _HEAD.match(line)
-            kind, called = found.groups() if found else ("", "")
-            if kind == "def" and called == name:
-                return f"{within}.{name}" if line[0].isspace() and within else name
-            if line[:1].strip("# \t"):
-                within = called if kind == "class" else ""
-    return name
-
-
-_HEAD = re.compile(r"\s*(?:async\s+)?(class|def)\s+(\w+)")
-
-
-def parameters(name: str, starter: str) -> list[str] | None:
-    """The names of the parameters of a function, `self` apart; None where the source does not tell."""
-    head = re.search(rf"def\s+{re.escape(name)}\s*\(", starter)
-    if head is None:
-        return None
-    for end in re.finditer(r"\)", starter[head.start() :]):
-        try:
-            node = parse(starter[head.start() : head.start() + end.end()] + ": pass").body[0]
-        except (SyntaxError, ValueError):
-            continue
-        if isinstance(node, ast.FunctionDef):
-            names = [one.arg for one in (*node.args.posonlyargs, *node.args.args)]
-            return names[1:] if names[:1] == ["self"] else names
-    return None
 
 
 def optional_text(row: Row, name: str) -> str | None:

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import SetAside, Tools, items, text
-from crl_data.importers.pairs import as_loaded, decoded_calls, once, paired, stdin_tests
+from crl_data.importers.pairs import as_loaded, once, paired, tests_of_pairs
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
-from crl_data.types import Problem, Source, TestKind
+from crl_data.types import Problem, Source
 
 SOURCE = Source(
     dataset="PRIME-RL/Eurus-2-RL-Data",
@@ -45,28 +45,16 @@ def problem(row: Row, name: str) -> Problem | SetAside:
     if not isinstance(tests, dict):
         raise RowError(row.place, "reward_model.ground_truth", "an object with inputs and outputs", describe(tests))
     pairs = paired(row, "reward_model.ground_truth.", tests.get("inputs"), tests.get("outputs"))
-    if not pairs:
-        return SetAside(id=name, reason="it has no tests")
-    extra = {"data_source": row.cells.get("data_source")}
-    function = tests.get("fn_name")
-    if not function:
-        return Problem(
-            id=name,
-            question=question,
-            test_kind=TestKind.STDIN,
-            tests=stdin_tests(row, "reward_model.ground_truth.", pairs),
-            source=SOURCE,
-            extra=extra,
-        )
-    calls = decoded_calls(str(function), pairs)
-    if isinstance(calls, str):
-        return SetAside(id=name, reason=calls)
+    made = tests_of_pairs(row, "reward_model.ground_truth.", pairs, tests.get("fn_name"))
+    if isinstance(made, str):
+        return SetAside(id=name, reason=made)
+    kind, listed, entry = made
     return Problem(
         id=name,
         question=question,
-        test_kind=TestKind.FUNCTION,
-        tests=calls,
-        entry_point=str(function),
+        test_kind=kind,
+        tests=listed,
+        entry_point=entry,
         source=SOURCE,
-        extra=extra,
+        extra={"data_source": row.cells.get("data_source")},
     )

@@ -23,7 +23,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -31,18 +31,19 @@ from crl_data.columns import describe
 from crl_data.errors import RowError
 from crl_data.importers import ByEntryPoint, SetAside, Tools, text
 from crl_data.importers.pairs import (
+    NO_TESTS,
     UNKNOWN_CALLS,
     Pairs,
     call,
     loaded,
     optional_text,
     paired,
-    parameters,
     reference_of,
     stdin_tests,
 )
 from crl_data.importers.tables import Tables
 from crl_data.rows import Row
+from crl_data.starter import entry_point, signature
 from crl_data.types import Problem, Sampler, Solution, Source, Test, TestKind
 
 SOURCE = Source(
@@ -69,25 +70,32 @@ def read(tables: Tables, tools: Tools) -> Iterator[Problem | SetAside]:
 
 
 class _Beside:
-    """What another table says of a question: the first text of each, in a temporary file that goes when it is closed."""
+    """What another table says of a question: the first text of each, in a temporary file that goes when it is closed.
+
+    Texts lie there as bytes: what is no text is a fault of the row that needs it, as everywhere.
+    """
 
     def __init__(self) -> None:
         self.file = sqlite3.connect("", isolation_level=None)
-        self.file.execute("CREATE TABLE told (question TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
+        self.file.execute("CREATE TABLE told (question BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID")
 
     def fill(self, found: Iterator[tuple[str, str] | None]) -> None:
         self.file.execute("BEGIN")
         for told in found:
             if told is not None:
-                self.file.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", told)
+                self.file.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", tuple(map(_bytes, told)))
         self.file.execute("COMMIT")
 
     def __getitem__(self, question: str) -> str | None:
-        found = self.file.execute("SELECT value FROM told WHERE question = ?", (question,)).fetchone()
-        return found[0] if found else None
+        found = self.file.execute("SELECT value FROM told WHERE question = ?", (_bytes(question),)).fetchone()
+        return found[0].decode("utf-8", "surrogatepass") if found else None
 
     def close(self) -> None:
         self.file.close()
+
+
+def _bytes(text_: str) -> bytes:
+    return text_.encode("utf-8", "surrogatepass")
 
 
 def _passed(row: Row) -> tuple[str, str] | None:
@@ -111,7 +119,7 @@ def problem(row: Row, table: str | None = None, beside: _Beside | None = None) -
     name = text(row, "question_id")
     pairs = paired(row, "", loaded(row, "inputs"), loaded(row, "outputs"))
     if not pairs:
-        return SetAside(id=f"rstar/{name}", reason="it has no tests")
+        return SetAside(id=f"rstar/{name}", reason=NO_TESTS)
     told = beside[name] if beside else None
     starter = optional_text(row, "starter_code")
     common: dict[str, Any] = {
@@ -125,7 +133,8 @@ def problem(row: Row, table: str | None = None, beside: _Beside | None = None) -
     function, owner = optional_text(row, "func_name"), optional_text(row, "class_name")
     if not function:
         return Problem(test_kind=TestKind.STDIN, tests=stdin_tests(row, "", pairs), **common)
-    calls = _calls(pairs, parameters(function, starter or ""))
+    known = signature(starter, entry_point(function, starter))
+    calls = _calls(pairs, known.names if known else None)
     if isinstance(calls, str):
         return SetAside(id=f"rstar/{name}", reason=calls)
     entry = f"{owner}.{function}" if owner else function
@@ -142,7 +151,7 @@ def _extra(row: Row, n: int) -> dict[str, Any]:
     return {"tests_synthesized": sum(one is True for one in made)}
 
 
-def _calls(pairs: Pairs, names: list[str] | None) -> tuple[Test, ...] | str:
+def _calls(pairs: Pairs, names: Sequence[str] | None) -> tuple[Test, ...] | str:
     if names is None:
         return f"{UNKNOWN_CALLS}: its starter code does not show the function"
     tests = []
@@ -156,7 +165,7 @@ def _calls(pairs: Pairs, names: list[str] | None) -> tuple[Test, ...] | str:
     return tuple(tests)
 
 
-def _arguments(given: Any, names: list[str]) -> list[Any]:
+def _arguments(given: Any, names: Sequence[str]) -> list[Any]:
     """The arguments of a call. Raises `ValueError` for what is written in no known way."""
     if isinstance(given, str):
         lines = [json.loads(line) for line in given.rstrip("\n").split("\n")]
@@ -170,7 +179,7 @@ def _arguments(given: Any, names: list[str]) -> list[Any]:
     raise ValueError(f"{len(names)} arguments expected, got {describe(given)}")
 
 
-def _names(given: Any, names: list[str]) -> bool:
+def _names(given: Any, names: Sequence[str]) -> bool:
     return isinstance(given, dict) and given.keys() == set(names)
 
 

@@ -28,8 +28,8 @@ class Which:
     """Which part of a source is read, and what is known of it beside its rows.
 
     config, split, revision: as the Hub means them; local files have configs as folders or file names, and splits (train, test,
-    validation, valid, dev, eval) as the beginnings of file names. license: what the user
-    says, over what the importer or the Hub says.
+    validation, valid, dev, eval) as the beginnings of file names. license: what the user says, over what the importer or the
+    Hub says.
     """
 
     config: str | None = None
@@ -107,12 +107,13 @@ class LocalTables:
         """The files of a table, in the order of their names. Raises `InputError` where there are none."""
         table, split = table or self.which.config, split or self.which.split
         if not self.path.is_dir():
-            return find_files(self.path)
-        found = self._called(table) if table else self._below(self.path)
-        wanted = f"no file of rows in it{f' belongs to the table {table}' if table else ''}"
+            found, wanted = find_files(self.path), "no file"
+        else:
+            found = self._called(table) if table else self._below(self.path)
+            wanted = f"no file of rows in it{f' belongs to the table {table}' if table else ''}"
         if split:
             found = [file for file in found if _split_of(file) == split]
-            wanted += f", in the split {split}"
+            wanted += f" is of the split {split}, by its name" if not self.path.is_dir() else f", in the split {split}"
         if not found:
             raise InputError(f"{self.path}: {wanted}")
         return found

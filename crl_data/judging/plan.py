@@ -12,7 +12,6 @@ Of the ways (`policy.Way`) the first is taken that the reference passes; without
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 import secrets
@@ -22,7 +21,7 @@ from functools import cached_property
 from typing import Any
 
 from crl_data import compare, starter
-from crl_data.definitions import free_names
+from crl_data.definitions import free_in, free_names, put_before
 from crl_data.errors import InputError
 from crl_data.judging import asserts, calls, interface, modules
 from crl_data.judging.checker import Checker, CheckerFailed
@@ -237,7 +236,7 @@ def asks_for_leetcode(problem: Problem) -> bool:
     if problem.test_kind is TestKind.STDIN or not problem.starter_code:
         return False
     tree = starter.read(problem.starter_code)
-    return tree is not None and (starter.is_leetcode(tree) or bool(free_names(ast.unparse(tree)) & leetcode.KNOWN))
+    return tree is not None and (starter.is_leetcode(tree) or bool(free_in(tree) & leetcode.KNOWN))
 
 
 def leetcode_without(problem: Problem) -> tuple[str, ...] | None:
@@ -313,11 +312,12 @@ def _plan_tester(problem: Problem, way: Way, shape: str) -> Plan:
 def _prelude(problem: Problem) -> str:
     """What comes before each test: the helpers that are ours, and the set-up; and first what those take for granted."""
     tests, setup = [test.input for test in problem.tests], problem.test_setup or ""
-    source = helpers_of(tests, setup, problem.entry_point, (problem.reference, problem.starter_code)) + setup
+    helpers = helpers_of(tests, setup, problem.entry_point, (problem.reference, problem.starter_code))
+    source = put_before(helpers, setup)
     if problem.entry_point is None or not asks_for_leetcode(problem):
         return source
     taken = free_names("\n".join([source, *tests])) - {problem.entry_point.partition(".")[0]}
-    return leetcode.source_of(taken) + source
+    return put_before(leetcode.source_of(taken), source)
 
 
 def _plan_module(problem: Problem, way: Way, shape: str) -> Plan:

@@ -95,6 +95,12 @@ def read(folder: Path, name: str, *rows: dict[str, Any], field: str | None = Non
             Item(id="two-bucket", texts=("More.\nTwo.",), names=frozenset({"exercism/two-bucket"})),
         ),
         ("bbeh", {"input": "Who?", "target": "A"}, Item(id="rows/0", texts=("Who?",))),
+        ("livecodebench", {"question_content": "N?", "platform": "atcoder"}, Item(id="rows/0", texts=("N?",))),
+        (
+            "aider-polyglot",
+            {"name": "zipper", "files": {".docs/instructions.md": "Zip.", ".docs/introduction.md": None}},
+            Item(id="zipper", texts=("Zip.",), names=frozenset({"exercism/zipper"})),
+        ),
     ],
 )
 def test_a_row_is_read_as_it_is_published(name: str, row: dict[str, Any], item: Item, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ _BLOCK = 1 << 20
 class HubServer:
     """Serves data sets: `owner/name` -> folder. A context manager.
 
-    gone: data sets that answer 500 to whoever reads a file of theirs, however often.
+    gone: data sets that answer 500 to whoever reads a file of theirs, however often; or one file, as `owner/name/path`.
     """
 
     def __init__(self, datasets: Mapping[str, Path], gone: frozenset[str] = frozenset()) -> None:
@@ -108,7 +108,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._file(found[1], hub.datasets[found[1]] / file[2], body)
 
     def _file(self, name: str, path: Path, body: bool) -> None:
-        if name in self.server_of.gone and path.suffix in (".jsonl", ".parquet"):
+        file = f"{name}/{path.relative_to(self.server_of.datasets[name]).as_posix()}"
+        if not self.server_of.gone.isdisjoint({name, file}) and path.suffix in (".jsonl", ".parquet"):
             self._send(500, b'{"error": "the disk is gone"}', {"Content-Type": "application/json"}, body)
             return
         if not path.is_file():

@@ -93,6 +93,10 @@ def test_a_critique_row_may_have_tests_too() -> None:
         ("crl", "[1]"),
         ("crl", '{"tests": 3}'),
         ("crl", '{"kind": null}'),
+        ("crl", '{"kind": "critique"}'),
+        ("inputs_outputs", '{"inputs": ["a = 1"], "outputs": ["1"], "fn_name": "f"}'),
+        ("inputs_outputs", '{"inputs": ["1"], "outputs": ["oops"], "fn_name": "f"}'),
+        ("inputs_outputs", '{"inputs": ["1"], "outputs": ["1"], "fn_name": 5}'),
     ],
 )
 def test_a_row_with_a_routing_column_that_is_none_is_a_bad_row(name: str, value: Any) -> None:
@@ -144,8 +148,14 @@ SOLVE = Record(
     sampler=None,
     judge=INFO,
 )
-FUNCTION = {"test_kind": TestKind.FUNCTION, "entry_point": "f", "checker": None}
-CRITIQUE = {"kind": "critique", "solution": "print(1)", "solution_id": "s", "verdict": False, "pass_rate": 0.5}
+FUNCTION: dict[str, Any] = {"test_kind": TestKind.FUNCTION, "entry_point": "f", "checker": None}
+CRITIQUE: dict[str, Any] = {
+    "kind": "critique",
+    "solution": "print(1)",
+    "solution_id": "s",
+    "verdict": False,
+    "pass_rate": 0.5,
+}
 BY_HAND = [
     SOLVE,
     *(
@@ -160,6 +170,10 @@ BY_HAND = [
                 {"test_kind": TestKind.PYTEST, "checker": None, "tests": (Test(input="test_x"),), "test_setup": "def test_x(): pass", "judge": JudgeInfo(**{**vars(INFO), "way": "tester", "interface": "{}"})},
                 {**CRITIQUE},
                 {**CRITIQUE, "verdict": True, "pass_rate": None, "sampler": Sampler(name="openai", model="m", temperature=0.7, detail='{"a": 1}')},
+                {"label_source": "given", "judge": None, "tests": (), "checker": None},
+                {"question": "\u2028\0\U0001f600\r\n", "checker": None, "tests": (Test(input="\r\n\0\u2028", expected="\u2028"), Test(input="x" * 1_000_000))},
+                {**FUNCTION, "tests": (Test(input='["\\ud83d\\ude00", 1e5, 12345678901234567890123]', expected='"\\ud800"'),)},
+                {**CRITIQUE, "solution": "", "solution_id": "", "id": ""},
                 {**CRITIQUE, "label_source": "given", "judge": None, "tests": (), "solution": None, "solution_id": None, "pass_rate": None},
                 {"source": Source(), "time_limit_s": None, "memory_limit_mb": None, "judge": None},
             ]
@@ -233,6 +247,15 @@ def imported(tmp_path: Path, crl_data: Command) -> Path:
     return tmp_path / "theirs"
 
 
+def test_a_row_that_contradicts_one_before_is_left_out_and_said(tmp_path: Path, crl_data: Command) -> None:
+    """The same solution, once called right and once wrong: the first counts, and nobody takes the second for a copy."""
+    made = [told(OFFICIAL_CRITIQUE, correctness=verdict) for verdict in (True, False, True)]
+    rows(tmp_path, *made)
+    done = crl_data("import", "critique-verl", "a.jsonl", "--out", "theirs")
+    assert done.stdout == "1 records (1 critique, 1 again, 1 again with another verdict): theirs\n", done.stderr
+    assert [one.verdict for one in load_records(tmp_path / "theirs")] == [True]
+
+
 def test_a_folder_gets_records_that_every_reader_reads(imported: Path) -> None:
     assert sorted(path.name for path in (imported / "data").iterdir()) == [
         "test-00000-of-00001.parquet",
@@ -275,6 +298,9 @@ def test_importing_again_gives_the_same_and_a_build_is_never_written_over(
 ) -> None:
     before = {path.name: path.read_bytes() for path in (imported / "data").iterdir()}
     assert crl_data("import", "critique-verl", "train.parquet", "--out", "theirs", "--json").returncode == 0
+    (imported.parent / "built").mkdir()
+    (imported.parent / "built" / "manifest.json").write_text(json.dumps({"name": "imported"}))
+    assert_one_line(crl_data("import", "critique-verl", "train.parquet", "--out", "built"), 2, "a built dataset")
     assert before == {path.name: path.read_bytes() for path in (imported / "data").iterdir()}
     assert_one_line(crl_data("import", "critique-verl", "train.parquet", "--out", dataset), 2, "a built dataset")
     assert_one_line(crl_data("import", "critique-verl", "train.parquet", "--out", "x", "--verify"), 2, "--verify")

@@ -391,6 +391,8 @@ ODD: list[Any] = [
     [{"output": ["1"]}],
 ]
 ABSENT = object()
+HUGE = 10**400
+TOO_DEEP = "-" * 100_000 + "1"
 
 
 def changed(row: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
@@ -420,7 +422,7 @@ def test_a_row_with_one_odd_field_is_a_problem_set_aside_or_a_bad_row(
     if form == "critique-verl":
         good["prompt"] = [{"role": "user", "content": "Another."}]
     faults = []
-    for value in [*ODD, ABSENT]:
+    for value in [*ODD, HUGE, TOO_DEEP, ABSENT]:
         path = rows(tmp_path, changed(PROBLEM_ROWS[form], name, value), good)
         try:
             reading = problems(form, path, references, strict=False)
@@ -449,6 +451,24 @@ SOLUTION_FIELDS = [
     ("rstar", "is_passed"),
     ("taco", "solutions"),
 ] + [("quixbugs", name) for name in ("name", "correct", "buggy")]
+
+
+@pytest.mark.parametrize("form", sorted({form for form, _ in SOLUTION_FIELDS}))
+def test_an_answer_that_cannot_be_written_is_a_bad_row(form: str, tmp_path: Path) -> None:
+    """A lone surrogate is legal JSON and no text: in an id, in code, in a response."""
+    problem = only(problems("humaneval", rows(tmp_path, HUMANEVAL, name="h.jsonl")))
+    bad = json.loads(json.dumps(SOLUTION_ROWS[form]).replace("print", "pr\\ud800").replace("return", "\\ud800"))
+    assert bad != SOLUTION_ROWS[form]
+    (tmp_path / "a.jsonl").write_text(json.dumps(bad) + "\n")
+    reading = solutions(form, tmp_path / "a.jsonl", [problem], strict=False)
+    assert reading.bad and "lone surrogate" in str(reading.bad[0])
+    for one in reading.found:
+        f"{one.id}{one.code}{one.response}".encode()
+
+
+def test_a_row_of_answers_without_an_answer_is_a_bad_row(tmp_path: Path) -> None:
+    row = {**SOLUTION_ROWS["rstar"], "code": None, "response": None}
+    assert [error.came for error in solutions("rstar", rows(tmp_path, row), strict=False).bad] == ["neither"]
 
 
 @pytest.mark.parametrize(("form", "name"), SOLUTION_FIELDS, ids=[f"{form}-{name}" for form, name in SOLUTION_FIELDS])

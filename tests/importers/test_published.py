@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from crl_data.errors import RowError
 from crl_data.importers import Tools, read_problems, read_solutions
 from crl_data.importers.livecodebench import pickled_text
-from crl_data.importers.pairs import decoded_calls, entry_point, number_of, parameters
+from crl_data.importers.pairs import decoded_calls, number_of
 from crl_data.importers.tables import Which, open_tables
 from crl_data.judging import Judge
 from crl_data.types import Problem, TestKind
@@ -44,6 +44,8 @@ from tests.importers.published import (
     TACO,
 )
 from tests.importers.test_importers import Reading, only, problems, refuse, rows, solutions, unused
+
+APPS_ID = "apps/11-307695dc"
 
 
 def pairs(problem: Problem) -> list[tuple[str, str]]:
@@ -69,32 +71,6 @@ def read_tables(form: str, folder: Path, **which: Any) -> Reading:
 # --- what the formats have in common --------------------------------------------------------------------------------------
 
 
-def test_the_entry_point_is_a_method_where_the_source_defines_it_in_a_class() -> None:
-    assert entry_point("f", "class Solution:\n    def f(self, a: List[int]) -> int:\n        ") == "Solution.f"
-    assert entry_point("f", "class Node:\n    def g(self): pass\n\ndef f(a):") == "f"
-    assert entry_point("f", None, "import x\nclass A:\n\n    async def f(self): pass") == "A.f"
-    assert entry_point("f", "class A:\n    def g(self): ...\nx = 1\n    def f(self): ...") == "f"
-    assert entry_point("f", "def g(): pass", "class Solution:\n  def f(self): pass") == "Solution.f"
-    assert entry_point("f") == entry_point("f", "", None) == "f"
-
-
-def test_parameters_are_read_from_starter_code_that_is_no_whole_program() -> None:
-    assert parameters("f", "class Solution:\n    def f(self, a: List[Tuple[int, str]], b=(1, 2)) -> int:\n   ") == [
-        "a",
-        "b",
-    ]
-    assert parameters("f", "def f(a,\n      b):") == ["a", "b"]
-    assert parameters("f", "def f():") == []
-    assert parameters("f", "def g(a):") is parameters("f", "def f(a") is None
-
-
-@given(st.text(max_size=80))
-def test_no_source_makes_the_readers_of_sources_fail(source: str) -> None:
-    assert entry_point("f", source).endswith("f")
-    found = parameters("f", f"def f({source}")
-    assert found is None or all(isinstance(name, str) for name in found)
-
-
 def test_limits_are_numbers_with_their_unit_or_nothing() -> None:
     assert number_of("2.0 seconds", "second") == number_of(" 2 second", "second") == 2.0
     for other in (None, 3, "", "2", "2000 ms", "0 seconds", "two seconds", "1 seconds, 2 seconds"):
@@ -117,10 +93,23 @@ def test_results_of_a_function_stand_in_a_list_of_one_and_those_of_a_method_do_n
 
 def test_apps_reads_the_first_solution_that_is_python_3(tmp_path: Path) -> None:
     problem = only(problems("apps", rows(tmp_path, APPS)))
-    assert (problem.id, problem.test_kind, problem.reference) == ("apps/11", TestKind.STDIN, PRINTS)
+    assert (problem.id, problem.test_kind, problem.reference) == (APPS_ID, TestKind.STDIN, PRINTS)
     assert pairs(problem) == [("2\n", "4\n"), ("0\n", "0\n")]
     assert problem.extra == {"difficulty": "interview", "problem_url": APPS["url"]}
     assert problem.starter_code is None and problem.public_tests is None
+
+
+def test_apps_problems_of_one_number_are_told_apart_wherever_they_stand(tmp_path: Path) -> None:
+    """Numbers start anew in each split, and stand for another problem in MapCoder's files too."""
+    other = {**APPS, "question": "Read n and print 3 n."}
+    (tmp_path / "data").mkdir()
+    rows(tmp_path / "data", APPS, name="train.jsonl")
+    rows(tmp_path / "data", other, name="test.jsonl")
+    both = problems("apps", tmp_path / "data").found
+    assert len({one.id for one in both}) == 2 and all(one.id.startswith("apps/11-") for one in both)
+    folder = only(problems("apps", rows(tmp_path, {**APPS, "problem_id": "0011"}, name="folder.jsonl")))
+    assert folder.id in {one.id for one in both}
+    assert {one.problem_id for one in solutions("apps", tmp_path / "data").found} == {one.id for one in both}
 
 
 def test_apps_lines_may_be_a_list(tmp_path: Path) -> None:
@@ -156,7 +145,7 @@ def test_apps_int_keys_that_json_made_strings_are_int_keys_again(tmp_path: Path,
 )
 def test_apps_rows_without_tests_and_calls_in_another_encoding_are_set_aside(value: Any, tmp_path: Path) -> None:
     reading = problems("apps", rows(tmp_path, {**APPS, "input_output": value}))
-    assert [one.id for one in reading.aside] == ["apps/11"] and not reading.found
+    assert [one.id for one in reading.aside] == [APPS_ID] and not reading.found
 
 
 @pytest.mark.parametrize(
@@ -179,10 +168,10 @@ def test_apps_solutions_are_recorded_answers_with_the_verdict_of_the_source(tmp_
     made = [{"code": "print(4)\n", "result": True}, {"code": "x", "result": -2}]
     found = solutions("apps", rows(tmp_path, {**APPS, "gen_solutions": made})).found
     assert [(one.id, one.extra["solved_at_source"]) for one in found] == [
-        ("apps/11/people/0", True),
-        ("apps/11/people/1", True),
-        ("apps/11/codet5/0", True),
-        ("apps/11/codet5/1", False),
+        (f"{APPS_ID}/people/0", True),
+        (f"{APPS_ID}/people/1", True),
+        (f"{APPS_ID}/codet5/0", True),
+        (f"{APPS_ID}/codet5/1", False),
     ]
 
 
@@ -193,12 +182,14 @@ def test_real_apps_rows_are_problems_that_hold_and_their_answers_are_judged_as_t
     found = {problem.id: problem for problem in problems("apps", path).found}
     assert Counter(problem.test_kind for problem in found.values()) == {TestKind.STDIN: 3, TestKind.FUNCTION: 2}
     assert {problem.entry_point for problem in found.values()} == {None, "Solution.findKthPositive", "is_prime"}
+    for problem in found.values():  # 2404 takes List for granted, as LeetCode has it
+        assert judge.prepare(problem).result().reference_fault == "", problem.id
     answers = solutions("apps", path).found
     assert {answer.problem_id for answer in answers} == found.keys()
     seen = Counter(
         (answer.extra["solved_at_source"], judge.judge(found[answer.problem_id], answer).verdict)
         for answer in answers
-        if answer.problem_id in ("apps/4184", "apps/0001")
+        if answer.problem_id.startswith(("apps/4184-", "apps/1-"))
     )
     assert seen[True, True] > 20 and seen[False, True] == 0, seen
 
@@ -265,6 +256,17 @@ def test_deepcoder_reads_each_of_its_shapes(tmp_path: Path, strict_judge: Judge)
             assert strict_judge.judge(problem, code(right.replace("2", "3").replace("- 1", ""))).verdict is False
 
 
+@pytest.mark.parametrize("names", [[None], ["", ""], ["f", "g"], ["f", None]])
+def test_tests_that_call_name_one_function(names: list[str | None], tmp_path: Path) -> None:
+    """A call of no function is not read as a program's input, and no test is run with another's function."""
+    listed = [{"type": "function_call", "fn_name": name, "input": "[2]", "output": "[4]"} for name in names]
+    deepcoder = {**DEEPCODER, "tests": json.dumps(listed)}
+    open_r1 = {**OPEN_R1, "verification_info": {"language": "python", "test_cases": listed}}
+    for form, row in (("deepcoder", deepcoder), ("open_r1", open_r1)):
+        with pytest.raises(RowError, match="fn_name: expected one function"):
+            problems(form, rows(tmp_path, row))
+
+
 def test_deepcoder_rows_of_the_config_lcbv5_name_the_function_beside_the_tests(tmp_path: Path) -> None:
     tests = [{"input": "2", "output": "4", "testtype": "functional", "metadata": {}}]
     row = {
@@ -315,6 +317,12 @@ def test_open_r1_calls_are_json_of_decoded_calls_or_set_aside(tmp_path: Path, st
     for other in ("2", "(2,)", "n = 2"):
         info = {"language": "python", "test_cases": [{**case, "input": other}]}
         assert problems("open_r1", rows(tmp_path, {**row, "verification_info": info})).aside
+    number = {
+        "language": "python",
+        "test_cases": [{"fn_name": None, "input": 2, "output": "4", "type": "stdin_stdout"}],
+    }
+    with pytest.raises(RowError, match=r"verification_info\.test_cases\.inputs\[0\]: expected a text"):
+        problems("open_r1", rows(tmp_path, {**row, "verification_info": number}))
     info = {"language": "javascript", "test_cases": [case]}
     assert (
         problems("open_r1", rows(tmp_path, {**row, "verification_info": info})).aside[0].reason.endswith("javascript")
@@ -652,6 +660,16 @@ def test_a_bad_row_of_the_other_table_goes_where_bad_rows_go(tmp_path: Path) -> 
     rows(tmp_path / "seed_sft", {**SEED_SFT, "is_passed": "yes"}, SEED_SFT)
     reading = read_tables("rstar", tmp_path)
     assert [error.field for error in reading.bad] == ["is_passed"] and reading.found[0].reference == METHOD
+
+
+def test_text_of_the_other_table_that_cannot_be_written_is_a_fault_of_the_problem(tmp_path: Path) -> None:
+    for name, row in (
+        ("synthetic_rl_testcase", SYNTHETIC),
+        ("synthetic_rl", {**SYNTHETIC_RL, "seed_source": "\ud800"}),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jsonl").write_text(json.dumps(row) + "\n")
+    assert [error.field for error in read_tables("rstar", tmp_path).bad] == ["seed_source"]
 
 
 # --- all of them --------------------------------------------------------------------------------------------------------------------

@@ -101,6 +101,13 @@ def test_bigcodebench_is_a_module_that_takes_from_the_solution_nothing_but_the_e
     assert strict_judge.judge(problem, code(cheat)).pass_rate == 0.5
 
 
+def test_a_module_of_bigcodebench_may_import_from_the_future(tmp_path: Path, strict_judge: Judge) -> None:
+    test = f"from __future__ import annotations\n{BIGCODEBENCH['test']}"
+    problem = only(problems("bigcodebench", rows(tmp_path, {**BIGCODEBENCH, "test": test})))
+    assert problem.test_setup.startswith("from __future__ import annotations\nimport json\nLIMIT = 3\nfrom solution")
+    assert strict_judge.judge(problem, code(problem.reference)).verdict is True
+
+
 def test_sanitized_mbpp_has_its_own_names_for_the_same(tmp_path: Path, strict_judge: Judge) -> None:
     problem = only(problems("mbpp", rows(tmp_path, SANITIZED_MBPP)))
     assert (problem.id, problem.entry_point, problem.test_setup) == ("MBPP/7", "twice", "import math")

@@ -60,6 +60,25 @@ def test_files_that_name_no_split_are_of_train(tmp_path: Path) -> None:
     assert ids(open_tables(str(tmp_path), Path(), Which(split="test"))) == ["test-0.jsonl"]
 
 
+def test_a_split_counts_for_a_file_and_a_pattern_too(tmp_path: Path) -> None:
+    for name in ("data-0.jsonl", "test-0.jsonl"):
+        write_rows(tmp_path / name, [{**PROBLEM_ROW, "id": name}])
+    assert ids(open_tables("*.jsonl", tmp_path, Which(split="test"))) == ["test-0.jsonl"]
+    assert ids(open_tables("data-0.jsonl", tmp_path, Which(split="train"))) == ["data-0.jsonl"]
+    with pytest.raises(InputError, match=r"data-0\.jsonl: no file is of the split test"):
+        ids(open_tables("data-0.jsonl", tmp_path, Which(split="test")))
+
+
+def test_a_copy_that_is_made_of_links_is_read(tmp_path: Path) -> None:
+    """As the cache of the Hub's client has it: each file a link into another folder."""
+    folder = repository(tmp_path / "blobs")
+    for file in folder.rglob("*.jsonl"):
+        link = tmp_path / "snapshot" / file.relative_to(folder)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(file)
+    assert ids(open_tables("snapshot", tmp_path, Which(config="easy", split="test"))) == ["e3"]
+
+
 def test_tables_may_be_files_that_are_called_like_them(tmp_path: Path) -> None:
     for name in ("tests.jsonl", "tests-1.jsonl", "testsuite.jsonl", "solutions.jsonl"):
         write_rows(tmp_path / name, [{**PROBLEM_ROW, "id": name}])
@@ -156,6 +175,17 @@ def test_what_the_hub_refuses_is_one_line(source: str, status: int, words: str, 
         ran = crl_data(hub, tmp_path, "import", "problems", *source.split(), "--out", "x.jsonl")
     assert (ran.returncode, "Traceback" in ran.stderr) == (status, False), ran.stderr
     assert words in ran.stderr.strip().splitlines()[-1] and not (tmp_path / "x.jsonl").exists()
+
+
+def test_a_hub_that_fails_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "repository")
+    second = "easy/train-00001-of-00002.jsonl"
+    write_rows(folder / second, [{**PROBLEM_ROW, "id": "e9"}])
+    with HubServer({"me/half": folder}, gone=frozenset({f"me/half/{second}"})) as hub:
+        ran = crl_data(hub, tmp_path, "import", "problems", "me/half", "--config", "easy", "--out", "x.jsonl")
+        assert any(one.endswith("easy/train-00000-of-00001.jsonl") for one in hub.requests)
+    assert ran.returncode == 1 and "me/half: " in ran.stderr and "Traceback" not in ran.stderr, ran.stderr
+    assert not [path.name for path in tmp_path.iterdir() if "x.jsonl" in path.name]
 
 
 def test_without_a_hub_it_is_said_in_one_line(tmp_path: Path) -> None:

@@ -81,6 +81,18 @@ def test_names_are_there_in_every_way_in_which_a_test_can_be_run(way: Way, judge
     assert judged(judge, problem, code).verdict is True
 
 
+def test_a_set_up_may_import_from_the_future(judge: Judge) -> None:
+    """What is ours comes before a set-up, and still after what has to stand first in it."""
+    setup = (
+        '"""Tests."""\nfrom __future__ import annotations\ndef same(one: Nothing, other):\n    return one == other\n'
+    )
+    test = "one = Solution()\nassert same(one.twoSum([2, 7], 9), half([0, 2, 1])) and deque([1])"
+    reference = TWO_SUM_CODE + "def half(items):\n    return items[::2]\n"
+    problem = assert_problem("Solution.twoSum", test, starter_code=TWO_SUM, test_setup=setup, reference=reference)
+    found = judged(judge, problem, TWO_SUM_CODE)
+    assert found.verdict is True, found.reason
+
+
 def test_a_program_that_brings_its_own_names_keeps_them_and_its_lines(judge: Judge) -> None:
     problem = two_sum(TestKind.FUNCTION, TWO_SUM)
     own = "from __future__ import annotations\nfrom typing import *\ninf = 7\nclass deque: pass\nclass Solution:\n    def twoSum(self, nums: Nothing, target):\n        assert inf == 7 and deque() and Counter is not None\n        return [nums.index(x) if nums.count(x) == 1 else i for i, x in enumerate(nums[:2])]\n"
@@ -101,6 +113,18 @@ def test_starter_code_of_a_program_that_reads_and_prints_asks_for_nothing() -> N
     assert not asks_for_leetcode(stdin_problem(("1\n", "1\n"), starter_code="class Solution:\n    pass\n"))
     assert asks_for_leetcode(function_problem("f", ([1], 1), starter_code="def f(n: Optional[int]):"))
     assert not asks_for_leetcode(function_problem("f", ([1], 1), starter_code="def f(n: int): not Python"))
+
+
+@pytest.mark.parametrize("deep", ["x = " + "+".join(["1"] * 900), "def g(a: " + "|".join(["A"] * 2000) + "): pass"])
+def test_starter_code_that_is_deep_is_read_or_asks_for_nothing(deep: str, judge: Judge) -> None:
+    code = f"{deep.replace('A', 'int')}\ndef f(n):\n    return n\n"
+    problem = function_problem("f", ([1], 1), starter_code=f"{deep}\ndef f(n: int): pass\n", reference=code)
+    assert judged(judge, problem, code).verdict is True
+    method = f"class Solution:\n    {deep}\n    def f(self, n: int): pass\n".replace("def g(a", "def f(self, a")
+    assert plan(function_problem("Solution.f", ([1], 1), starter_code=method)).leetcode == ("Solution",)
+    source = f"{deep}\ny = lambda: (x, g)\n" if "x =" in deep else deep
+    tests = assert_problem("f", "assert f(1) == 1 and y", starter_code=problem.starter_code, reference=code + source)
+    assert judge.prepare(tests).result().plan is not None
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -221,6 +245,33 @@ def test_what_is_no_list_fails_and_says_why(code: str, why: str, judge: Judge) -
     problem = nodes("head: ListNode", "ListNode", ([[1, 2, 3]], [3, 2, 1]))
     found = judged(judge, problem, code)
     assert found.verdict is False and why in found.reason, found.reason
+
+
+SHARES = nodes("n: int", "List[TreeNode]", ([3], [[0, 0, 0]]))
+
+
+def test_a_tree_may_have_the_same_child_twice_but_has_an_end(judge: Judge) -> None:
+    """What a solution that remembers subtrees returns (all full binary trees): LeetCode takes it."""
+    code = "class Solution:\n    def f(self, n):\n        one = TreeNode(0)\n        return [TreeNode(0, one, one)]\n"
+    found = judged(judge, SHARES, code)
+    assert found.verdict is True, found.reason
+    endless = code.replace("return", "one.left = one\n        return")
+    found = judged(judge, SHARES, endless)
+    assert found.verdict is False and "a tree of more than" in found.reason, found.reason
+
+
+@pytest.mark.parametrize(
+    ("result", "right"),
+    [("[ListNode(1)]", True), ("(ListNode(1),)", True), ("g()", False), ("{ListNode(1): 2}", False)],
+)
+def test_a_list_of_nodes_is_a_list_as_one_of_plain_values_is(result: str, right: bool, judge: Judge) -> None:
+    problem = nodes("n: int", "List[ListNode]", ([1], [[1]]))
+    code = f"def g():\n    yield ListNode(1)\nclass Solution:\n    def f(self, n):\n        return {result}\n"
+    found = judged(judge, problem, code)
+    assert found.verdict is right and (right or "in the place of a list" in found.reason), found.reason
+    starter = "class Solution:\n    def f(self, n: int) -> List[int]:\n"
+    plain = function_problem("Solution.f", ([1], [1]), starter_code=starter)
+    assert judged(judge, plain, code.replace("ListNode(1)", "1")).verdict is right
 
 
 def test_a_program_cannot_change_what_nodes_are_for_us(judge: Judge) -> None:

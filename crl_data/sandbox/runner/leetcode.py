@@ -145,31 +145,36 @@ def plain_of(shape: Any, value: Any) -> Any:
     if shape is None:
         return value
     if isinstance(shape, list):
+        if not isinstance(value, list | tuple | None):
+            raise values.CannotCross(f"a value of type {type(value).__name__} in the place of a list")
         return value if value is None else [plain_of(shape[0], one) for one in value]
     return _level_order(value) if shape == "tree" else _items(value)
 
 
 def _items(node: Any) -> list[Any]:
     found: list[Any] = []
-    seen: set[int] = set()
-    kept = []  # so that no number of an object is used again
+    seen: dict[int, Any] = {}  # it holds the nodes, so that no number of an object is used again
     while node is not None:
-        _count(node, seen, "linked list")
-        kept.append(node)
+        if id(node) in seen:
+            raise values.CannotCross("a linked list in which a node comes twice")
+        _count(len(seen), "linked list")
+        seen[id(node)] = node
         found.append(node.val)
         node = node.next
     return found
 
 
 def _level_order(root: Any) -> list[Any]:
+    """A node may be the child of several, as long as there is an end: nobody who looks at the tree sees it."""
     found: list[Any] = []
-    seen: set[int] = set()
     waiting = [root]
+    nodes = 0
     for node in waiting:  # which grows
         if node is None:
             found.append(None)
             continue
-        _count(node, seen, "tree")
+        _count(nodes, "tree")
+        nodes += 1
         found.append(node.val)
         waiting += (node.left, node.right)
     while found and found[-1] is None:
@@ -177,9 +182,6 @@ def _level_order(root: Any) -> list[Any]:
     return found
 
 
-def _count(node: Any, seen: set[int], what: str) -> None:
-    if id(node) in seen:
-        raise values.CannotCross(f"a {what} in which a node comes twice")
-    if len(seen) >= MAX_NODES:
+def _count(before: int, what: str) -> None:
+    if before >= MAX_NODES:
         raise values.CannotCross(f"a {what} of more than {MAX_NODES:,} nodes")
-    seen.add(id(node))
