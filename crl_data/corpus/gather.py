@@ -29,6 +29,7 @@ from crl_data.samplers.model import Answer, Request
 from crl_data.types import Problem, Solution
 
 UNKNOWN_LICENSE = "unknown"
+OF_SOURCE = "solved_at_source"  # what importers of labelled submissions call the verdict of their source
 ITS_PROBLEM = "its problem was set aside"
 
 
@@ -243,7 +244,7 @@ class Gathering:
 
     def _given(self, solution: Solution) -> bool:
         """The verdict that a row of recorded solutions gives. Raises `RowError` where it gives none."""
-        verdict = solution.extra.get("verdict")
+        verdict = solution.extra.get("verdict", solution.extra.get(OF_SOURCE))
         if not isinstance(verdict, bool):
             raise RowError(self.tools.place, "verdict", "true or false, since the labels are given", describe(verdict))
         return verdict

@@ -15,6 +15,7 @@ from typing import Any
 from crl_data.columns import JUDGEMENT, RECORD
 from crl_data.corpus.assemble import Assembly
 from crl_data.corpus.finish import publish, write_rows
+from crl_data.corpus.gather import OF_SOURCE
 from crl_data.corpus.manifest import content_of, read_manifest
 from crl_data.corpus.outputs import Directory
 from crl_data.corpus.recipe import Recipe
@@ -114,8 +115,16 @@ def _under(shared: dict[str, Any], threshold: float) -> dict[str, Any]:
 def _stage_candidates(stage: Stage, source: Path) -> None:
     for row in _rows(source / "candidates.parquet"):
         dropped = row.cells.pop("dropped")
-        given = row.cells.get("verdict") if row.cells.get("label_source") == GIVEN else None
+        given = _given(row.cells)
         stage.add_candidate(make_solution(row.cells), dropped, given)
+
+
+def _given(cells: dict[str, Any]) -> bool | None:
+    """The verdict that a candidate was given, or None where it was drawn."""
+    if cells.get("label_source") != GIVEN:
+        return None
+    verdict = cells.get("verdict")
+    return bool(cells[OF_SOURCE] if verdict is None else verdict)
 
 
 def _stage_judgements(

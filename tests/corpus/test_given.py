@@ -96,6 +96,16 @@ def test_they_survive_another_threshold(built: Path, tmp_path: Path) -> None:
     assert find_record(strict, "critique:p0:person").verdict is True
 
 
+def test_labels_of_a_source_of_submissions_are_such_verdicts(tmp_path: Path) -> None:
+    rows = [{**row, "solved_at_source": row["verdict"]} for row in GIVEN]
+    for row in rows:
+        del row["verdict"]
+    done = build(recipe_of(tmp_path, rows, mix={"critique_share": 1.0}), tmp_path / "out", quiet=True)
+    given = [row for row in records_of(done.directory) if row["label_source"] == "given" and row["problem_id"] != "p0"]
+    assert given and all(row["verdict"] is row["solution_id"].endswith("True") for row in given)
+    assert data_of(relabel(done.directory, 0.8, tmp_path / "same").directory) == data_of(done.directory)
+
+
 def test_a_row_without_a_verdict_is_a_bad_row_and_an_executed_candidate_needs_tests(tmp_path: Path) -> None:
     bad = recipe_of(tmp_path, [*GIVEN, {"problem_id": "m0", "id": "none", "code": "4"}])
     with pytest.raises(RowError, match=r"given.jsonl:8: verdict: expected true or false"):
