@@ -136,7 +136,7 @@ class AskedModel(_Part):
     seed: int | None = None
     extra_body: dict[str, Any] = {}
     per_request: Annotated[int, Field(ge=1)] | None = None
-    concurrency: Annotated[int, Field(ge=1, le=4096)] = 16
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
     timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
     retries: Annotated[int, Field(ge=0)] = 6
     retry_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 600.0
