@@ -98,10 +98,10 @@ def dry_run(
     path = Path(recipe)
     loaded = load_recipe(path, settings)
     of_build = Directory(Path(out) if out is not None else default_directory(path)).store
-    known = Path(store) if store else of_build if of_build.is_file() else None
+    known = Path(store) if store else of_build
     with tempfile.TemporaryDirectory(prefix="crl-dry-run-") as folder, _catching(Path(folder)):
         run = _Run(loaded, path, limit, quiet)
-        return run.forecast(Path(folder), known or Path(folder) / "store.sqlite")
+        return run.forecast(Path(folder), known if known.is_file() else Path(folder) / "store.sqlite")
 
 
 @contextlib.contextmanager

@@ -212,6 +212,13 @@ def test_a_budget_ends_a_build_in_one_line_and_a_larger_one_goes_on(tmp_path: Pa
         assert (ended.returncode, ended.stderr) == (0, "") and server.count == 6  # a replay costs nothing
 
 
+def test_a_dry_run_makes_no_store(tmp_path: Path) -> None:
+    dry_run(
+        recipe(tmp_path, asking("http://h/v1"), problems=1), tmp_path / "out", store=tmp_path / "s.sqlite", quiet=True
+    )
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["problems.jsonl", "recipe.yaml"]
+
+
 def test_a_dry_run_asks_nothing_and_says_what_would_be_asked(tmp_path: Path) -> None:
     with Server() as server:
         path = recipe(tmp_path, asking(server, max_tokens=100, price={"input": 1, "output": 10}))
