@@ -130,6 +130,23 @@ def test_samplers_share_the_problems(tmp_path: Path) -> None:
         assert server.count == len(by["openai"])
 
 
+def test_a_problem_whose_reference_fails_is_not_asked_about_and_candidates_stand_as_in_the_recipe(
+    tmp_path: Path,
+) -> None:
+    with Server() as server:
+        path = recipe(
+            tmp_path, asking(server, n=1), {"sampler": "mutants", "per_problem": 1}, asking(server, model="k", n=1)
+        )
+        rows = [{**PROBLEM_ROW, "id": f"p{n}", "question": f"Sum ({n}).", "reference": code}
+                for n, code in enumerate((RIGHT_SUM, "print(1)\n"))]  # fmt: skip
+        write_rows(tmp_path / "problems.jsonl", rows)
+        done = build(path, tmp_path / "out", quiet=True)
+    assert [body["model"] for body in server.bodies] == ["m", "k"] and "Sum (1)" not in str(server.bodies)
+    found = [(row["id"], row["dropped"]) for row in candidates(done.directory)]
+    assert found[:3] == [("m/p0/0", None), ("p0/mutant-0", None), ("k/p0/0", None)]
+    assert found[3:] == [("p1/mutant-0", "its problem was set aside")]
+
+
 def test_two_samplers_of_one_model_have_ids_of_their_own(tmp_path: Path) -> None:
     with Server() as server:
         done = build(
