@@ -98,10 +98,10 @@ def dry_run(
     path = Path(recipe)
     loaded = load_recipe(path, settings)
     of_build = Directory(Path(out) if out is not None else default_directory(path)).store
-    known = Path(store) if store else of_build if of_build.is_file() else None
+    known = Path(store) if store else of_build
     with tempfile.TemporaryDirectory(prefix="crl-dry-run-") as folder, _catching(Path(folder)):
         run = _Run(loaded, path, limit, quiet)
-        return run.forecast(Path(folder), known or Path(folder) / "store.sqlite")
+        return run.forecast(Path(folder), known if known.is_file() else Path(folder) / "store.sqlite")
 
 
 @contextlib.contextmanager
@@ -192,15 +192,18 @@ class _Run:
         found = {}
         base, kept = self.path.parent, stage.count("problems", "set_aside is null")
         measure, critiquing = self.measure(stage), self.critiquing(stage, base)
+        candidates = stage.count_candidates() + sum(to_come.values())
         if measure is not None:
-            to_come.update({request.id: request.n for request in measure.requests()})
+            answers = {request.id: request.n for request in measure.requests()}
+            to_come.update(answers)
+            candidates += sum(answers.values()) if measure.settings.candidates else 0
             if not isinstance(measure.settings, Written):
                 asked = asked_as(measure.settings, store, self.count, base)
                 found[f"difficulty ({asked.chat.model})"] = forecast_of(asked, asked.look(measure.requests()))
         if critiquing is not None and not isinstance(critiquing.settings, Written):
             mix = self.recipe.mix
             of_data = round(mix.critique_share * kept) * mix.per_problem
-            records = of_data if critiquing.settings.of == "data" else stage.count_candidates() + sum(to_come.values())
+            records = of_data if critiquing.settings.of == "data" else candidates
             asked = asked_as(critiquing.settings, store, self.count, base)
             look = critiquing.outlook(asked, records, self.critique)
             found[f"critiques ({asked.chat.model})"] = forecast_of(asked, look)

@@ -17,9 +17,9 @@ from typing import Any
 
 from crl_data.columns import CRITIQUE as COLUMNS
 from crl_data.columns import WRITTEN_CRITIQUE, Fault, describe
-from crl_data.corpus.recipe import OpenAICritiques, RecordedCritiques, VllmCritiques
+from crl_data.corpus.recipe import OpenAICritiques, RecordedCritiques, VllmCritiques, Written
 from crl_data.corpus.records import CRITIQUE, make_record, record_id
-from crl_data.corpus.sampling import Asker
+from crl_data.corpus.sampling import Asker, asked_as
 from crl_data.corpus.stage import Stage
 from crl_data.judging import Judge
 from crl_data.judging.canaries import Watch
@@ -28,9 +28,9 @@ from crl_data.responses import answer_of, extract_code, parse_conclusion
 from crl_data.rows import Row, RowWriter, cells_of, make_sampler, read_rows, row_faults
 from crl_data.samplers.budget import Cost
 from crl_data.samplers.kept import Asked, Outlook
-from crl_data.samplers.model import Request
+from crl_data.samplers.model import Answer, Request
 from crl_data.samplers.recorded import WrittenAnswer, fenced
-from crl_data.types import Critique, Judgement, Record, Solution
+from crl_data.types import Critique, Judgement, Record, Sampler, Solution
 
 _AHEAD = 16
 
@@ -127,24 +127,31 @@ class Critiquing:
             yield Request(id=record.id, messages=self._messages(record), n=self.settings.n)
 
     def _critiques(self, asker: Asker, counts: Counter[str], cost: Counter[str]) -> Iterator[Critique]:
-        asked = asker.answers(self.settings, self.requests, cost, _Written())
-        for record, (_, answers) in zip(self.records(), asked, strict=True):
-            assert record.solution_id is not None
+        asked = asker.answers(self.settings, self.requests, cost, _Written(), self._spent_on_refining(asker))
+        records = self.records()
+        for request, answers in asked:
+            record = next(one for one in records if one.id == request.id)  # a batch leaves out what is not answered yet
             counts["records"] += 1
             counts["critiques"] += len(answers)
             counts["without an answer"] += not answers
             for number, answer in enumerate(answers):
-                conclusion = parse_conclusion(answer.text)
-                yield Critique(
-                    problem_id=record.problem_id,
-                    solution_id=record.solution_id,
-                    id=_id(record.problem_id, record.solution_id, number),
-                    response=answer.text,
-                    conclusion=conclusion,
-                    agrees=None if conclusion is None else conclusion is record.verdict,
-                    tokens=answer.tokens,
-                    sampler=asker.sampler(self.settings, answer),
-                )
+                yield _critique(record, number, answer, asker.sampler(self.settings, answer))
+
+    def _spent_on_refining(self, asker: Asker) -> Cost:
+        """What earlier runs have paid for corrected solutions: the budget is for both."""
+        settings = self.settings
+        if not settings.refine or isinstance(settings, Written):
+            return Cost()
+        asked = asked_as(settings, asker.kept, asker.count, asker.base)
+
+        def requests() -> Iterator[Request]:
+            for record, request in zip(self.records(), self.requests(), strict=True):
+                for number, answer in asked.held(asked.key(request)).items():
+                    critique = _critique(record, number, answer, asker.sampler(settings, answer))
+                    if number < settings.n and _is_refined(record, critique):
+                        yield self._request(record, critique)
+
+        return asked.look(requests()).spent
 
     # --- corrected solutions ------------------------------------------------------------------------------------------
 
@@ -169,10 +176,11 @@ class Critiquing:
 
         answers = asker.answers(self.settings, requests, cost, _Written(), spent)
         waiting: deque[tuple[Critique, Future[Judgement] | None]] = deque()
-        for record, critique in self._pairs(critiques):
+        answer = next(answers, None)
+        for _, critique in self._pairs(critiques):
             future = None
-            if _is_refined(record, critique):
-                _, given = next(answers)
+            if answer is not None and answer[0].id == critique.id:  # a batch leaves out what is not answered yet
+                given = answer[1]
                 code = extract_code(given[0].text) if given else None
                 counts["asked"] += 1
                 counts["without an answer"] += not given
@@ -180,12 +188,13 @@ class Critiquing:
                 if code is not None:
                     critique = replace(critique, refined_code=code)
                     future = self._judged(judge, critique, code)
+                answer = next(answers, None)
             waiting.append((critique, future))
             if len(waiting) >= _AHEAD * judge.jobs:
                 take(*waiting.popleft())
         for left in waiting:
             take(*left)
-        assert next(answers, None) is None  # and with that the model is closed
+        assert answer is None  # and with that the model is closed
         names = ("asked", "true", "false", "inconclusive", "without code", "without an answer")
         return {
             "prompt": self.refine.label,
@@ -228,6 +237,22 @@ _COSTS = ("prompt_tokens", "output_tokens", "reasoning_tokens")
 
 def _is_refined(record: Record, critique: Critique) -> bool:
     return critique.agrees is True and record.verdict is False
+
+
+def _critique(record: Record, number: int, answer: Answer, sampler: Sampler) -> Critique:
+    """An answer to the request for a critique of a record."""
+    assert record.solution_id is not None
+    conclusion = parse_conclusion(answer.text)
+    return Critique(
+        problem_id=record.problem_id,
+        solution_id=record.solution_id,
+        id=_id(record.problem_id, record.solution_id, number),
+        response=answer.text,
+        conclusion=conclusion,
+        agrees=None if conclusion is None else conclusion is record.verdict,
+        tokens=answer.tokens,
+        sampler=sampler,
+    )
 
 
 def _id(problem: str, solution: str, number: int) -> str:

@@ -16,8 +16,9 @@ from typing import Any
 from crl_data.columns import Fault, describe
 from crl_data.corpus.recipe import OpenAIDifficulty, RecordedDifficulty, VllmDifficulty
 from crl_data.corpus.sampling import CUT, Asker, requests_of
-from crl_data.corpus.stage import Stage
+from crl_data.corpus.stage import Duplicate, Stage
 from crl_data.corpus.tally import Tally
+from crl_data.errors import RowError
 from crl_data.judging import Judge
 from crl_data.judging.canaries import Watch
 from crl_data.metrics.estimates import pass_at_k, wilson
@@ -64,7 +65,15 @@ class Measure:
                 tally.candidates["read"] += 1
                 _, why_none = code_of(replace(solution, code=None), self.settings.extract)
                 dropped = CUT if solution.finish_reason == "length" else why_none
-                self.stage.add_candidate(solution, dropped or None)
+                try:
+                    self.stage.add_candidate(solution, dropped or None)
+                except Duplicate:
+                    raise RowError(
+                        "difficulty",
+                        "id",
+                        f"an id that no candidate of problem {solution.problem_id!r} before it has",
+                        f"{solution.id!r} again",
+                    ) from None
 
     def run(
         self, judge: Judge, asker: Asker, write: Callable[[dict[str, Any]], None], seen: Callable[[], object]

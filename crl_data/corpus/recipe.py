@@ -136,7 +136,7 @@ class AskedModel(_Part):
     seed: int | None = None
     extra_body: dict[str, Any] = {}
     per_request: Annotated[int, Field(ge=1)] | None = None
-    concurrency: Annotated[int, Field(ge=1, le=4096)] = 16
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
     timeout_s: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 600.0
     retries: Annotated[int, Field(ge=0)] = 6
     retry_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 600.0
@@ -168,11 +168,11 @@ class AskedModel(_Part):
     @field_validator("extra_body")
     @classmethod
     def _of_its_own(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for name in value:
+        for name, inner in value.items():
             if name in OWN_KEYS:
                 raise ValueError(f"no {name!r} here: it is a key of the sampler, or cannot be set")
-            if _is_secret(name):
-                raise ValueError(f"no {name!r} here: a key is named by api_key_env, and is in the environment")
+            if secret := _secret_of(name, inner):
+                raise ValueError(f"no {secret!r} here: a key is named by api_key_env, and is in the environment")
         if not isinstance(value.get("max_completion_tokens", 1), int):
             raise ValueError("max_completion_tokens as a whole number")
         return value
@@ -231,11 +231,11 @@ class LocalModel(_Part):
     @field_validator("engine")
     @classmethod
     def _of_its_own(cls, value: dict[str, Any]) -> dict[str, Any]:
-        for name in value:
+        for name, inner in value.items():
             if name in cls.model_fields or name.startswith("data_parallel"):
                 raise ValueError(f"no {name!r} here: it is a key of the sampler, or cannot be set")
-            if _is_secret(name) or name == "hf_token":
-                raise ValueError(f"no {name!r} here: a token of the Hub is in the environment (HF_TOKEN)")
+            if secret := _secret_of(name, inner):
+                raise ValueError(f"no {secret!r} here: a token of the Hub is in the environment (HF_TOKEN)")
         return value
 
     @model_validator(mode="after")
@@ -472,6 +472,14 @@ class Recipe(_Part):
             raise ValueError(f"shares of at most 1 in all (theirs are {total:g})")
         return value
 
+    @field_validator("candidates")
+    @classmethod
+    def _batches_apart(cls, value: tuple[CandidateSource, ...]) -> tuple[CandidateSource, ...]:
+        folders = [Path(source.batch) for source in value if isinstance(source, OpenAI) and source.batch is not None]
+        if len(set(folders)) < len(folders):
+            raise ValueError("a folder of its own for each batch: one would write over the requests of the other")
+        return value
+
 
 def _one_of(value: str, known: Any) -> str:
     if value not in known:
@@ -566,13 +574,30 @@ def _message(error: ValidationError) -> str:
 
 _MAY_HOLD_KEYS = frozenset({"base_url", "api_key_env", "extra_body", "engine"})
 _SECRET = re.compile(
-    r"(api|access|secret|private)[-_]?key|key$|secret|password|authorization|headers?$|bearer", re.IGNORECASE
+    r"(api|access|secret|private)[-_]?key|(?<!cache_)key$|(access|auth|hf|session)[-_]?token$|^token$|secret|password"
+    r"|authorization|headers?$|bearer",
+    re.IGNORECASE,
 )
 
 
 def _is_secret(name: Any) -> bool:
     """Whether something of this name is likely to be a key, or to hold one."""
     return isinstance(name, str) and _SECRET.search(name) is not None
+
+
+def _secret_of(name: Any, value: Any) -> str | None:
+    """The first name, of this or of a text within the value, that is likely to be of a key."""
+    if _is_secret(name):
+        return str(name)
+    inner = (
+        value.items() if isinstance(value, dict) else ((None, one) for one in value) if isinstance(value, list) else ()
+    )
+    return next((found for key, one in inner if (found := _secret_within(key, one))), None)
+
+
+def _secret_within(name: Any, value: Any) -> str | None:
+    """The same of a value within another, where a name such as `key` may be one of a schema: a key is a text."""
+    return _secret_of(name if isinstance(value, str) else None, value)
 
 
 def _without_secrets(value: Any, depth: int = 4) -> Any:

@@ -7,6 +7,7 @@ The only place where a model of a recipe is opened. How it is asked is in `sampl
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -194,9 +195,8 @@ def candidates_of(
 
 def labels_of(models: Iterable[str]) -> list[str]:
     """What the ids of candidates begin with: the model's name, and a number where an earlier sampler has the same."""
-    seen: Counter[str] = Counter()
-    found = []
+    found: list[str] = []
     for model in map(label_of, models):
-        seen[model] += 1
-        found.append(model if seen[model] == 1 else f"{model}#{seen[model]}")
+        names = itertools.chain([model], (f"{model}#{number}" for number in itertools.count(2)))
+        found.append(next(name for name in names if name not in found))
     return found

@@ -104,8 +104,17 @@ def runs_of(missing: Sequence[int], most: int | None) -> list[tuple[int, int]]:
 # --- responses --------------------------------------------------------------------------------------------------------
 
 
+_NO_ANSWER = "a response without any answer in `choices`"
+_MOST_TOKENS = 2**53  # a larger count is none
+
+
 class NoCompletion(ValueError):
-    """A text is no chat completion with an answer in it; the message says what it is instead."""
+    """A text is no chat completion with an answer in it; the message says what it is instead.
+
+    prompt_tokens, output_tokens: what it cost all the same, as far as it says so.
+    """
+
+    prompt_tokens = output_tokens = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,20 +137,30 @@ def read_response(text: str) -> Response:
         body = json.loads(text)
     except (ValueError, RecursionError):
         raise NoCompletion(f"no JSON: {' '.join(text.split())[:100]!r}") from None
-    choices = body.get("choices") if isinstance(body, dict) else None
-    if not isinstance(choices, list) or not choices:
-        raise NoCompletion("a response without any answer in `choices`")
+    if not isinstance(body, dict):
+        raise NoCompletion(_NO_ANSWER)
     usage = _object(body, "usage")
     prompt, output = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     reasoning = _count(_object(usage, "completion_tokens_details"), "reasoning_tokens")
-    alone = len(choices) == 1
+    try:
+        answers = _answers(body.get("choices"), output, reasoning)
+    except NoCompletion as error:
+        error.prompt_tokens, error.output_tokens = prompt or 0, output or 0
+        raise
     return Response(
-        answers=tuple(
-            _answer(one, output if alone else None, reasoning if alone else None) for one in _in_order(choices)
-        ),
+        answers=answers,
         prompt_tokens=prompt,
         output_tokens=output,
         reasoning_tokens=reasoning,
+    )
+
+
+def _answers(choices: Any, tokens: int | None, reasoning_tokens: int | None) -> tuple[Answer, ...]:
+    if not isinstance(choices, list) or not choices:
+        raise NoCompletion(_NO_ANSWER)
+    alone = len(choices) == 1
+    return tuple(
+        _answer(one, tokens if alone else None, reasoning_tokens if alone else None) for one in _in_order(choices)
     )
 
 
@@ -162,7 +181,7 @@ def _answer(choice: dict[str, Any], tokens: int | None, reasoning_tokens: int | 
     reason = choice.get("finish_reason")
     return Answer(
         text=_text(reasoning, content or ""),
-        finish_reason=reason if isinstance(reason, str) else None,
+        finish_reason=_written(reason) if isinstance(reason, str) else None,
         tokens=tokens if tokens is not None else _listed(choice),
         reasoning_tokens=reasoning_tokens,
     )
@@ -174,7 +193,11 @@ def _text(reasoning: str, content: str) -> str:
         content = f"<think>\n{reasoning.strip()}\n</think>\n\n{content}"
     elif "</think>" in content and "<think>" not in content.partition("</think>")[0]:
         content = f"<think>\n{content.lstrip()}"
-    return content.encode("utf-8", "backslashreplace").decode()
+    return _written(content)
+
+
+def _written(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _listed(choice: dict[str, Any]) -> int | None:
@@ -192,4 +215,4 @@ def _object(value: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _count(value: dict[str, Any], name: str) -> int | None:
     found = value.get(name)
-    return found if type(found) is int and found >= 0 else None
+    return found if type(found) is int and 0 <= found <= _MOST_TOKENS else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import email.utils
+import json
 import os
 import random
 import re
@@ -100,7 +101,7 @@ class OpenAI:
                 while waiting:
                     yield _taken(waiting)
             except CrlError as error:
-                run.stop(error)
+                loop.call(run.stop, error)
                 loop.drain()
                 if isinstance(error, BudgetSpent):
                     raise BudgetSpent(f"{error}; {self._left(waiting, source)}") from None
@@ -115,6 +116,18 @@ class OpenAI:
         """A text of the server's without the key, should it say it again."""
         key = self.api_key or ""
         return text.replace(key, "[key]") if len(key) >= _SHORTEST_SECRET else text
+
+    def hidden_in_json(self, text: str) -> str:
+        """The same of a response, in which a key such as `a/b` may stand as `a\\/b`: then it is written anew."""
+        text = self.hidden(text)
+        if not self.api_key or "\\" not in text:
+            return text
+        try:
+            said = json.dumps(json.loads(text), ensure_ascii=False)
+        except (ValueError, RecursionError):
+            return text
+        written = json.dumps(self.api_key)[1:-1]
+        return said.replace(written, "[key]") if len(written) >= _SHORTEST_SECRET and written in said else text
 
 
 def _taken(
@@ -135,6 +148,11 @@ def _key(name: str | None, place: str) -> str | None:
     if not key:
         raise InputError(
             f"{place}: expected its key in the variable {name} of the environment, got none: export {name}=..."
+        )
+    if not re.fullmatch(r"[\x21-\x7e]+", key):  # no header can hold it, and an error about the header would show it
+        raise InputError(
+            f"{place}: expected a key in the variable {name} of the environment, got blanks, line ends or other characters "
+            "that no key has"
         )
     return key
 
@@ -161,6 +179,7 @@ class _Run:
         self.slots = asyncio.Semaphore(model.concurrency)
         self.client: openai.AsyncOpenAI | None = None
         self.stopped: CrlError | None = None
+        self.halted = asyncio.Event()
         self.rests_until = 0.0
         self.users: Counter[str] = Counter()
         self.locks: dict[str, asyncio.Lock] = {}
@@ -170,8 +189,9 @@ class _Run:
             await self.client.close()
 
     def stop(self, error: CrlError) -> None:
-        """Send nothing more: whatever would be sent raises this."""
+        """Send nothing more: whatever would be sent raises this. Within the loop."""
         self.stopped = self.stopped or error
+        self.halted.set()
 
     async def answer(self, request: Request) -> tuple[Answer, ...]:
         """All answers to a request: those that are kept, and the others asked for until they are there."""
@@ -200,24 +220,26 @@ class _Run:
     async def _ask(self, piece: Piece) -> None:
         """Send a request, again where that is worth it, and keep the response."""
         self.asked.kept.keep_question(piece.key, piece.asked)
-        deadline = time.monotonic() + self.model.retry_s
         tries = 0
+        tried_s = 0.0  # pauses and attempts since the first failed; waiting for a turn is no trying
         while True:
             try:
                 async with self.slots:
                     await self._rest()
+                    begun = time.monotonic()
                     await self._attempt(piece)
                     return
             except _Failed as error:
+                pause_s = _pause_s(tries + 1, error.after_s)
+                tried_s += pause_s + (time.monotonic() - begun if tries else 0.0)
                 tries += 1
-                pause_s = _pause_s(tries, error.after_s)
                 if error.everyone:
                     self.rests_until = max(self.rests_until, time.monotonic() + pause_s)
-                if tries > self.model.retries or time.monotonic() + pause_s > deadline:
+                if tries > self.model.retries or tried_s > self.model.retry_s:
                     raise self._fatal(self._gone(error, tries, pause_s)) from None
             except CrlError as error:
                 raise self._fatal(error) from None
-            await asyncio.sleep(pause_s)
+            await self._sleep(pause_s)
 
     def _fatal(self, error: CrlError) -> CrlError:
         self.stop(error)
@@ -232,8 +254,13 @@ class _Run:
         )
 
     async def _rest(self) -> None:
-        while (pause_s := self.rests_until - time.monotonic()) > 0:
-            await asyncio.sleep(pause_s + random.uniform(0.0, 0.05 + 0.1 * pause_s))  # not all at the same instant
+        while (pause_s := self.rests_until - time.monotonic()) > 0 and self.stopped is None:
+            await self._sleep(pause_s + random.uniform(0.0, 0.05 + 0.1 * pause_s))  # not all at the same instant
+
+    async def _sleep(self, pause_s: float) -> None:
+        """Wait, but no longer than until nothing more is sent."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.halted.wait(), pause_s)
 
     async def _attempt(self, piece: Piece) -> None:
         most = self.asked.most(piece)
@@ -243,10 +270,11 @@ class _Run:
             if self.stopped is not None:
                 cost = Cost()
                 raise self.stopped
-            text = self.model.hidden(await self._send(piece.body))
+            text = self.model.hidden_in_json(await self._send(piece.body))
             try:
                 response = read_response(text)
             except NoCompletion as error:
+                cost = Cost(requests=1, prompt_tokens=error.prompt_tokens, output_tokens=error.output_tokens)
                 raise _Failed(f"expected a chat completion, got {error}") from None
             self.asked.kept.keep_response(piece.key, piece.first, text)
             cost = self.asked.cost(response, piece.question)
@@ -267,12 +295,7 @@ class _Run:
     async def _send(self, body: Mapping[str, Any]) -> str:
         """The text of a response. Raises `_Failed` or, where trying again is no use, an error of ours."""
         if self.client is None:
-            self.client = openai.AsyncOpenAI(
-                api_key=self.model.api_key or "none",
-                base_url=self.model.base_url,
-                max_retries=0,
-                timeout=self.model.timeout_s,
-            )
+            self.client = self._open()
         rest = {name: value for name, value in body.items() if name not in ("model", "messages")}
         try:
             async with asyncio.timeout(self.model.timeout_s):
@@ -280,7 +303,7 @@ class _Run:
                     model=body["model"],
                     messages=body["messages"],
                     extra_body=rest,
-                    extra_headers=None if self.model.api_key else {"Authorization": openai.Omit()},
+                    extra_headers=self._withheld(),
                 )
                 return raw.text
         except (TimeoutError, openai.APITimeoutError):
@@ -293,6 +316,29 @@ class _Run:
             raise _Failed("a response that is no text") from None
         except openai.OpenAIError as error:
             raise WorkError(f"{self.model.place}: {self._said(error)}") from None
+
+    def _open(self) -> openai.AsyncOpenAI:
+        try:
+            return openai.AsyncOpenAI(
+                api_key=self.model.api_key or "none",
+                base_url=self.model.base_url,
+                max_retries=0,
+                timeout=self.model.timeout_s,
+            )
+        except (
+            Exception
+        ) as error:  # whatever the libraries below raise of proxies and certificates, a password in it or not
+            said = " ".join(str(error).split()) if isinstance(error, ImportError) else type(error).__name__
+            raise InputError(
+                f"{self.model.place}: no client can be opened ({said}): see the variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY, "
+                "SSL_CERT_FILE and OPENAI_CUSTOM_HEADERS of the environment"
+            ) from None
+
+    def _withheld(self) -> dict[str, Any]:
+        """What the client would send by itself, and what is not for this server."""
+        names = [] if self.model.api_key else ["Authorization"]
+        names += [] if _is_official(self.model.base_url) else ["OpenAI-Organization", "OpenAI-Project"]
+        return {name: openai.Omit() for name in names}
 
     def _refused(self, error: openai.APIStatusError) -> Exception:
         status = error.status_code
@@ -385,6 +431,9 @@ class _Loop:
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
         return future
+
+    def call(self, work: Callable[[T], object], value: T) -> None:
+        self._loop.call_soon_threadsafe(work, value)
 
     def at_end(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._at_end.append(work)

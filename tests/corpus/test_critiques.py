@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ from crl_data.corpus.build import Built, dry_run
 from crl_data.corpus.critiques import fault_of_critique
 from crl_data.corpus.relabel import relabel
 from crl_data.errors import InputError
+from crl_data.judging import Judge
+from crl_data.samplers.batch import BatchWaits
 from crl_data.samplers.budget import BudgetSpent
+from crl_data.types import Problem, Solution
 from tests.conftest import PROBLEM_ROW, RIGHT_SUM, Command, write_rows
 from tests.corpus.test_difficulty import block, rows_of
 from tests.samplers.server import Server, completion
@@ -70,8 +75,9 @@ def teacher(body: dict[str, Any], server: Server) -> Any:
     )
 
 
-def asking(server: Server, **more: Any) -> dict[str, Any]:
-    return {"sampler": "openai", "model": "m", "base_url": server.url, **more}
+def asking(server: Server | str, **more: Any) -> dict[str, Any]:
+    url = server if isinstance(server, str) else server.url
+    return {"sampler": "openai", "model": "m", "base_url": url, **more}
 
 
 # --- what is kept -------------------------------------------------------------------------------------------------------
@@ -202,6 +208,52 @@ def test_one_budget_holds_for_critiques_and_corrected_solutions(tmp_path: Path) 
         assert server.count == 6
 
 
+def test_what_was_paid_for_corrected_solutions_counts_before_more_critiques_are_asked_for(tmp_path: Path) -> None:
+    with Server(teacher) as server:
+        settings = asking(server, refine=True, budget={"requests": 6}, concurrency=1)
+        critiqued(tmp_path, settings)
+        assert server.count == 6  # four critiques and two corrected solutions
+        with pytest.raises(BudgetSpent, match="the budget of 6 requests is spent"):
+            critiqued(tmp_path, settings, problems=8)
+        assert server.count == 6
+
+
+def test_a_corrected_solution_from_a_batch_is_judged_on_its_own_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[tuple[str, str]] = []
+
+    def submit(self: Judge, problem: Problem, solution: Solution, **more: Any) -> Any:
+        if (solution.code or "").startswith("#"):
+            judged.append((problem.id, str(solution.code).splitlines()[0]))
+        return kept(self, problem, solution, **more)
+
+    kept = Judge.submit
+    monkeypatch.setattr(Judge, "submit", submit)
+    settings = asking("http://h/v1", refine=True, batch="b")
+
+    def waits(answer: Callable[[dict[str, Any]], str], but: int) -> None:
+        """A build that waits, and the answers to what it has written but for the first so many."""
+        with pytest.raises(BatchWaits):
+            critiqued(tmp_path, settings, problems=6, split={"test_share": 0})
+        lines = [json.loads(line) for line in (tmp_path / "b" / "requests-1.jsonl").read_text().splitlines()]
+        for line in lines[but:]:
+            response = {"status_code": 200, "body": completion(line["body"], [answer(line["body"])])}
+            write_rows(
+                tmp_path / "b" / f"{line['custom_id']}.jsonl", [{"custom_id": line["custom_id"], "response": response}]
+            )
+
+    def corrected(body: dict[str, Any]) -> str:
+        (number,) = re.findall(r" \((\d)\)", body["messages"][0]["content"])
+        return block(f"#p{number}\n{RIGHT_SUM}")
+
+    waits(lambda body: teacher(body, None)["choices"][0]["message"]["content"], but=0)  # type: ignore[arg-type]
+    waits(corrected, but=1)
+    waits(corrected, but=0)
+    critiqued(tmp_path, settings, problems=6, split={"test_share": 0})
+    assert len(judged) >= 5 and all(mark == f"#{problem}" for problem, mark in judged)
+
+
 def test_a_dry_run_says_what_the_stages_would_ask_and_asks_nothing(tmp_path: Path) -> None:
     with Server(teacher) as server:
         settings = asking(server, n=3, refine=True, max_tokens=100, price={"input": 1, "output": 10})
@@ -216,6 +268,13 @@ def test_a_dry_run_says_what_the_stages_would_ask_and_asks_nothing(tmp_path: Pat
         assert found.requests == 12 and found.solutions == 4 + 4 + 20
         build(path, tmp_path / "out", quiet=True)
         assert server.count <= found.requests
+        for candidates, answers in (
+            (False, 4),
+            (True, 4 + 20),
+        ):  # what difficulty is measured by may be candidates, or not
+            of_pool = {"difficulty": measure | {"candidates": candidates}, "critiques": asking(server, of="pool")}
+            known = dry_run(recipe(tmp_path, **of_pool), tmp_path / "new", quiet=True).sampling["critiques (m)"]
+            assert known["answers"] == answers
 
 
 def test_other_verdicts_take_away_what_hangs_on_them_and_a_build_makes_it_anew_without_asking(tmp_path: Path) -> None:

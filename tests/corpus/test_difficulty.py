@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from crl_data import build
 from crl_data.corpus.build import Built
 from crl_data.corpus.difficulty import fault_of_difficulty
-from crl_data.errors import InputError
+from crl_data.errors import InputError, RowError
 from crl_data.metrics.estimates import pass_at_k, wilson
 from crl_data.rows import read_rows
 from tests.conftest import PROBLEM_ROW, RIGHT_SUM, Command, write_rows
@@ -119,6 +119,13 @@ def test_the_answers_are_candidates_where_it_is_said(tmp_path: Path) -> None:
     (row, *_) = rows_of(tmp_path / "out")
     assert (row["n"], row["n_true"]) == (4, 2)
     assert built.judged == 2  # the answer that was cut has the code of the first one
+
+
+def test_an_answer_whose_id_is_taken_is_named(tmp_path: Path) -> None:
+    write_rows(tmp_path / "s.jsonl", [{"problem_id": "p0", "id": "difficulty/recorded/p0/0", "code": WRONG}])
+    settings = {**written(tmp_path, {"p0": [{"code": RIGHT_SUM}]}), "candidates": True}
+    with pytest.raises(RowError, match="'difficulty/recorded/p0/0' again"):
+        measured(tmp_path, settings, candidates=[{"sampler": "recorded", "path": "s.jsonl"}])
 
 
 def test_the_card_tells_of_it(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ import pytest
 from crl_data import build
 from crl_data.corpus.build import dry_run
 from crl_data.corpus.recipe import load_recipe
+from crl_data.corpus.sampling import labels_of
 from crl_data.errors import InputError, RowError, WorkError
 from crl_data.rows import read_rows
 from crl_data.samplers import batch
@@ -129,6 +130,23 @@ def test_samplers_share_the_problems(tmp_path: Path) -> None:
         assert server.count == len(by["openai"])
 
 
+def test_a_problem_whose_reference_fails_is_not_asked_about_and_candidates_stand_as_in_the_recipe(
+    tmp_path: Path,
+) -> None:
+    with Server() as server:
+        path = recipe(
+            tmp_path, asking(server, n=1), {"sampler": "mutants", "per_problem": 1}, asking(server, model="k", n=1)
+        )
+        rows = [{**PROBLEM_ROW, "id": f"p{n}", "question": f"Sum ({n}).", "reference": code}
+                for n, code in enumerate((RIGHT_SUM, "print(1)\n"))]  # fmt: skip
+        write_rows(tmp_path / "problems.jsonl", rows)
+        done = build(path, tmp_path / "out", quiet=True)
+    assert [body["model"] for body in server.bodies] == ["m", "k"] and "Sum (1)" not in str(server.bodies)
+    found = [(row["id"], row["dropped"]) for row in candidates(done.directory)]
+    assert found[:3] == [("m/p0/0", None), ("p0/mutant-0", None), ("k/p0/0", None)]
+    assert found[3:] == [("p1/mutant-0", "its problem was set aside")]
+
+
 def test_two_samplers_of_one_model_have_ids_of_their_own(tmp_path: Path) -> None:
     with Server() as server:
         done = build(
@@ -137,6 +155,22 @@ def test_two_samplers_of_one_model_have_ids_of_their_own(tmp_path: Path) -> None
             quiet=True,
         )
     assert sorted(row["id"] for row in candidates(done.directory)) == ["m#2/p0/0", "m#2/p1/0", "m/p0/0", "m/p1/0"]
+
+
+def test_a_model_that_is_named_as_a_second_sampler_has_ids_of_its_own() -> None:
+    assert labels_of(["m", "m", "m#2", "/srv/m", "a/m"]) == ["m", "m#2", "m#2#2", "m#3", "a/m"]
+
+
+def test_what_a_server_counts_beyond_all_measure_is_no_count(tmp_path: Path) -> None:
+    usage = {
+        "prompt_tokens": 10**30,
+        "completion_tokens": 10**30,
+        "completion_tokens_details": {"reasoning_tokens": -1},
+    }
+    with Server(lambda body, server: server.given(body, usage=usage)) as server:
+        done = build(recipe(tmp_path, asking(server, n=1), problems=2), tmp_path / "out", quiet=True)
+    assert [row["tokens"] for row in candidates(done.directory)] == [None, None]
+    assert 0 < done.manifest["counts"]["sampling"]["m"]["output_tokens"] < 1000
 
 
 def test_a_prompt_of_its_own(tmp_path: Path) -> None:
@@ -193,6 +227,13 @@ def test_a_budget_ends_a_build_in_one_line_and_a_larger_one_goes_on(tmp_path: Pa
         assert "12 are answers of m:" in ended.stdout
         ended = crl_data("build", path, "--out", tmp_path / "out", "--set", "candidates.0.budget.requests=1")
         assert (ended.returncode, ended.stderr) == (0, "") and server.count == 6  # a replay costs nothing
+
+
+def test_a_dry_run_makes_no_store(tmp_path: Path) -> None:
+    dry_run(
+        recipe(tmp_path, asking("http://h/v1"), problems=1), tmp_path / "out", store=tmp_path / "s.sqlite", quiet=True
+    )
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["problems.jsonl", "recipe.yaml"]
 
 
 def test_a_dry_run_asks_nothing_and_says_what_would_be_asked(tmp_path: Path) -> None:
@@ -358,6 +399,12 @@ def test_the_official_client_knows_the_bodies_of_our_batch_lines(tmp_path: Path)
             known.validate_python({**line["body"], "n": "two"})
 
 
+def test_two_samplers_cannot_write_into_one_folder(tmp_path: Path) -> None:
+    sources = [asking("http://h/v1", model=model, batch=folder) for model, folder in (("m", "b"), ("k", "./b/"))]
+    with pytest.raises(InputError, match="a folder of its own for each batch"):
+        load_recipe(recipe(tmp_path, *sources))
+
+
 # --- keys -----------------------------------------------------------------------------------------------------------------------
 
 
@@ -395,6 +442,12 @@ def test_a_planted_key_reaches_nothing_that_is_left(status: int, tmp_path: Path)
         ({"base_url": f"https://user:{KEY}@host/v1"}, "candidates.0.base_url: expected http(s)://host"),
         ({"base_url": f"https://host/v1?api-key={KEY}"}, "candidates.0.base_url: expected http(s)://host"),
         ({"extra_body": {"api_key": KEY}}, "candidates.0.extra_body: expected no 'api_key' here"),
+        ({"extra_body": {"provider": {"api_key": KEY}}}, "candidates.0.extra_body: expected no 'api_key' here"),
+        (
+            {"extra_body": {"more": [{"Authorization": KEY}]}},
+            "candidates.0.extra_body: expected no 'Authorization' here",
+        ),
+        ({"extra_body": {"access_token": KEY}}, "candidates.0.extra_body: expected no 'access_token' here"),
         ({"extra_body": [KEY]}, "candidates.0.extra_body: expected"),
         ({"headers": {"Authorization": KEY}}, "candidates.0.headers: no such key"),
         ({"sampler": "opanai", "api_key": KEY}, "candidates.0: expected"),
@@ -415,6 +468,13 @@ def test_a_recipe_that_is_wrong_says_where_and_never_shows_a_key(
         load_recipe(recipe(tmp_path, asking("http://h/v1") | source))
     said = str(raised.value)
     assert words in said and KEY not in said and "\n" not in said
+
+
+def test_what_only_sounds_like_a_key_may_stand_in_the_body(tmp_path: Path) -> None:
+    schema = {"json_schema": {"properties": {"key": {"type": "string"}}}}
+    body = {"prompt_cache_key": "ours", "return_token_ids": True, "response_format": schema}
+    (source,) = load_recipe(recipe(tmp_path, asking("http://h/v1", extra_body=body))).candidates
+    assert source.extra_body == body  # type: ignore[union-attr]
 
 
 def test_max_completion_tokens_takes_the_place_of_max_tokens(tmp_path: Path) -> None:

@@ -321,6 +321,28 @@ def test_a_wait_that_is_longer_than_there_is_time_for_ends_it_at_once(store: Sto
         assert time.monotonic() - begun < 5 and server.count == 1
 
 
+def test_waiting_for_a_turn_is_no_trying(store: Store) -> None:
+    """The last of four, one at a time, fails once: it has waited longer than retry_s, and is tried again all the same."""
+    seen: list[str] = []
+
+    def reply(body: dict[str, Any], server: Server) -> Any:
+        time.sleep(0.3)
+        seen.append(body["messages"][0]["content"])
+        if seen.count("question 3") == 1 and seen[-1] == "question 3":
+            raise Told(500)
+        return server.given(body)
+
+    with Server(reply) as server:
+        texts(OpenAI(asked(store), base_url=server.url, concurrency=1, retry_s=0.5), requests(4))
+        assert server.count == 5
+
+
+def test_a_request_that_took_all_of_its_time_is_tried_again(store: Store) -> None:
+    with Server(failing(lambda: time.sleep(1.0))) as server:
+        one(OpenAI(asked(store), base_url=server.url, timeout_s=0.4, retry_s=0.4))
+        assert server.count == 2
+
+
 def test_trying_again_ends(store: Store) -> None:
     with Server(lambda *_: told(500)()) as server:
         with pytest.raises(ServerGone, match="asked 3 times: told to say 500 \\(500\\)") as raised:
@@ -374,6 +396,20 @@ def test_an_error_waits_for_what_is_under_way_and_keeps_it(store: Store) -> None
     assert asked(store).answers(requests(2)[1]) is not None
 
 
+def test_an_error_ends_the_waiting_of_others(store: Store) -> None:
+    def reply(body: dict[str, Any], _: Server) -> Any:
+        if body["messages"][0]["content"] == "question 0":
+            raise Told(429, Retry_After="20")
+        time.sleep(0.3)
+        raise Told(401)
+
+    with Server(reply) as server:
+        begun = time.monotonic()
+        with pytest.raises(InputError, match="401"):
+            texts(OpenAI(asked(store), base_url=server.url, concurrency=2), requests(2))
+        assert time.monotonic() - begun < 10 and server.count == 2
+
+
 # --- budget -----------------------------------------------------------------------------------------------------------------
 
 
@@ -400,6 +436,23 @@ def test_failed_requests_count_too(store: Store) -> None:
         with pytest.raises(BudgetSpent):
             one(OpenAI(asked(store, Budget(requests=2)), base_url=server.url, retries=9))
         assert server.count == 2
+
+
+def test_a_response_that_is_none_costs_what_it_says(store: Store) -> None:
+    def reply(body: dict[str, Any], _: Server) -> Any:
+        usage = {"prompt_tokens": 3, "completion_tokens": 100}
+        return (
+            completion(body, [None], usage=usage, content=["no text"])
+            if body["n"] == 1
+            else {"choices": [], "usage": usage}
+        )
+
+    for n in (1, 2):
+        with Server(reply) as server:
+            model = OpenAI(asked(store, Budget(tokens=500), max_tokens=100), base_url=server.url)
+            with pytest.raises(BudgetSpent, match=r"500 tokens is spent"):
+                texts(model, requests(1, n))
+            assert model.spent.tokens == 103 * server.count <= 500
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
@@ -459,6 +512,57 @@ def test_a_key_that_the_server_says_again_is_hidden(status: int, store: Store, m
     assert all(key.encode() not in path.read_bytes() for path in store.path.parent.iterdir())
 
 
+@pytest.mark.parametrize("key", ["sk/planted/0123456789+==", 'sk"planted"0123456789', "sk\\planted\\0123456789"])
+def test_a_key_that_is_said_again_in_another_way_of_writing_it_is_hidden(
+    key: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS", key)
+
+    def reply(body: dict[str, Any], _: Server) -> Any:
+        return (
+            json.dumps(completion(body, [f"\n{key}é\U0001f600"])).replace("/", "\\/").replace("+", "\\u002b").encode()
+        )
+
+    with Server(reply) as server:
+        assert one(OpenAI(asked(store), base_url=server.url, api_key_env="OURS")).text == "\n[key]é\U0001f600"
+    assert all(b"planted" not in path.read_bytes() for path in store.path.parent.iterdir())
+
+
+@pytest.mark.parametrize("key", ["sk-planted-0\nsk-planted-1", "sk-planted é", "sk-planted\x7f"])
+def test_a_key_that_no_header_can_hold_is_said_and_not_shown(
+    key: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS", key)
+    with Server() as server, pytest.raises(InputError, match="a key in the variable OURS") as raised:
+        one(OpenAI(asked(store), base_url=server.url, api_key_env="OURS", retries=0))
+    assert "planted" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTP_PROXY", "http://user:pass-word/1@127.0.0.1:9"),
+        ("ALL_PROXY", "ftp://user:pass-word@127.0.0.1:9"),
+        ("SSL_CERT_FILE", "/nowhere/pass-word.pem"),
+    ],
+)
+def test_an_environment_that_no_client_can_be_opened_in_is_one_line_without_passwords(
+    name: str, value: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with Server() as server, pytest.raises(InputError, match="see the variables HTTP_PROXY") as raised:
+        one(OpenAI(asked(store), base_url=server.url, retries=0))
+    assert "\n" not in str(raised.value) and "pass-word" not in str(raised.value)
+
+
+def test_who_pays_at_openai_is_told_to_no_other_server(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-of-ours")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-of-ours")
+    with Server() as server:
+        one(OpenAI(asked(store), base_url=server.url))
+    assert "of-ours" not in str(server.headers)
+
+
 # --- reading responses --------------------------------------------------------------------------------------------------------
 
 
@@ -499,3 +603,13 @@ def test_missing_answers_are_asked_for_once_each(missing: set[int], most: int | 
 def test_a_seed_goes_on_with_the_number_of_the_answer() -> None:
     question = Chat(model="m", seed=10).question(())
     assert body_of(question, 0, 4)["seed"] == 10 and body_of(question, 3, 1) == {**question, "seed": 13, "n": 1}
+
+
+def test_what_no_file_could_hold_is_not_in_an_answer() -> None:
+    def read(reason: str, tokens: int) -> Answer:
+        body = {"model": "m", "messages": []}
+        text = json.dumps(completion(body, ["x"], finish_reason=reason, usage={"completion_tokens": tokens}))
+        return read_response(text).answers[0]
+
+    assert read("\ud800", 10**30) == Answer(text="x", finish_reason="\\ud800", tokens=None)
+    assert read("stop", 2**53).tokens == 2**53
