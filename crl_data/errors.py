@@ -9,6 +9,9 @@
     │   ├── EngineGone           the Docker engine that held the sandboxes does not answer any more
     │   ├── CanaryFlip           a solution with a known verdict got another one: nothing more is labelled
     │   ├── ServiceUnavailable   no judge behind HTTP answered in time (never a verdict)
+    │   ├── ServerGone           a model's server gave no answer, however often it was asked
+    │   ├── BudgetSpent          the next request would pass what a sampler may spend
+    │   ├── BatchWaits           requests are written to files, and their responses are not there yet
     │   └── Busy                 another process is building in the same directory
     ├── TestsUnfit               tests written as source that cannot be prepared (never a verdict)
     └── RunnerDied               the sandbox's runner ended; the judge starts another (never a verdict)
@@ -60,6 +63,18 @@ class CanaryFlip(WorkError):
 
 class ServiceUnavailable(WorkError):
     """A judge behind HTTP did not answer, however often it was asked, in the time that there was."""
+
+
+class ServerGone(WorkError):
+    """A server gave no answer, however often it was asked, in the time that there was."""
+
+
+class BudgetSpent(WorkError):
+    """The next request could pass the budget; everything that was answered is kept."""
+
+
+class BatchWaits(WorkError):
+    """Requests were written to files, and the build goes on when their responses are there."""
 
 
 class Busy(WorkError):

@@ -26,7 +26,8 @@ from crl_data.corpus.forecast import Forecast, forecast
 from crl_data.corpus.gather import Asking, Gathering
 from crl_data.corpus.label import check_references, judge_candidates
 from crl_data.corpus.outputs import Directory
-from crl_data.corpus.recipe import Recipe, Written, load_recipe
+from crl_data.corpus.recipe import Recipe, Written
+from crl_data.corpus.recipe_file import load_recipe
 from crl_data.corpus.sampling import Asker, asked_as, forecast_of
 from crl_data.corpus.select import token_counter
 from crl_data.corpus.stage import Stage

@@ -17,13 +17,13 @@ from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, chat_o
 from crl_data.corpus.select import CountTokens, draw, select_tests
 from crl_data.corpus.stage import Duplicate, Stage
 from crl_data.corpus.tally import Tally
-from crl_data.errors import RowError
+from crl_data.errors import BatchWaits, RowError
 from crl_data.importers import References, SetAside, Tools, read_problems
 from crl_data.importers.tables import Tables
 from crl_data.prompts import load_template
 from crl_data.responses import Extraction, code_of
 from crl_data.samplers import mutants, recorded
-from crl_data.samplers.batch import Batch, BatchWaits
+from crl_data.samplers.batch import Batch
 from crl_data.samplers.kept import Kept, Outlook
 from crl_data.samplers.model import Answer, Request
 from crl_data.types import Problem, Solution

@@ -1,25 +1,22 @@
 """A recipe: what a dataset is built from and how. Every key, with its default; docs/recipes.md says the same in words.
 
-A key that is not known is an error that names the nearest known one. Paths are relative to the recipe's folder.
+A key that is not known is an error. Paths are relative to the recipe's folder. `recipe_file` reads recipes.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, cast, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from crl_data.cleaning.benchmarks import EXPECTED, SAME_QUESTIONS, is_known
 from crl_data.cleaning.duplicates import LEAST_JACCARD
 from crl_data.corpus.mix import Mixing
-from crl_data.errors import InputError
+from crl_data.corpus.secrets import secret_of
 from crl_data.importers import PROBLEM_FORMATS, SOLUTION_FORMATS
 from crl_data.importers.tables import Tables, Which, open_tables
 from crl_data.judging.policy import Isolation, Policy, Timeouts
@@ -171,7 +168,7 @@ class AskedModel(_Part):
         for name, inner in value.items():
             if name in OWN_KEYS:
                 raise ValueError(f"no {name!r} here: it is a key of the sampler, or cannot be set")
-            if secret := _secret_of(name, inner):
+            if secret := secret_of(name, inner):
                 raise ValueError(f"no {secret!r} here: a key is named by api_key_env, and is in the environment")
         if not isinstance(value.get("max_completion_tokens", 1), int):
             raise ValueError("max_completion_tokens as a whole number")
@@ -234,7 +231,7 @@ class LocalModel(_Part):
         for name, inner in value.items():
             if name in cls.model_fields or name.startswith("data_parallel"):
                 raise ValueError(f"no {name!r} here: it is a key of the sampler, or cannot be set")
-            if secret := _secret_of(name, inner):
+            if secret := secret_of(name, inner):
                 raise ValueError(f"no {secret!r} here: a token of the Hub is in the environment (HF_TOKEN)")
         return value
 
@@ -485,175 +482,3 @@ def _one_of(value: str, known: Any) -> str:
     if value not in known:
         raise ValueError(f"one of {', '.join(known)}")
     return value
-
-
-# --- reading ----------------------------------------------------------------------------------------------------------
-
-
-def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
-    """Read a recipe, with `key=value` settings laid over it. Raises `InputError` that names the key."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror if isinstance(error, OSError) else error}") from None
-    try:
-        raw = yaml.load(text, Loader=_Loader)
-    except Exception as error:  # the constructors of yaml raise whatever a text makes them raise
-        raise InputError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from None
-    if not isinstance(raw, dict):
-        raise InputError(f"{path}: expected a mapping with the key `problems`, got {type(raw).__name__}")
-    for setting in settings:
-        _lay_over(raw, setting)
-    try:
-        return Recipe.model_validate(raw)
-    except ValidationError as error:
-        raise InputError(f"{path}{_line_of(text, error)}: {_message(error)}") from None
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error, and 1e-3 is a number."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {twice!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"), list("-+0123456789.")
-)
-
-
-def _lay_over(raw: dict[str, Any], setting: str) -> None:
-    """Set one key, as in `judge.threshold=1.0` or `problems.0.limit=5`; the value is YAML."""
-    key, equals, text = setting.partition("=")
-    if not equals or not key:
-        raise InputError(f"--set {setting}: expected key=value, as in judge.threshold=0.9")
-    try:
-        value = yaml.load(text, Loader=_Loader)
-    except Exception:
-        raise InputError(f"--set {setting[:200]}: expected YAML after the equals sign, got {text[:100]!r}") from None
-    place: Any = raw
-    *path, last = key.split(".")
-    for part in path:
-        if isinstance(place, list) and part.isdecimal() and int(part) < len(place):
-            place = place[int(part)]
-        elif isinstance(place, dict):
-            place = place.setdefault(part, {})
-        else:
-            raise InputError(f"--set {setting}: there is no {part!r} in the recipe")
-    if isinstance(place, list) and last.isdecimal() and int(last) < len(place):
-        place[int(last)] = value
-    elif isinstance(place, dict):
-        place[last] = value
-    else:
-        raise InputError(f"--set {setting}: there is no {last!r} in the recipe")
-
-
-def _message(error: ValidationError) -> str:
-    """The first fault: the key, what was expected, what came, and for an unknown key the nearest known one."""
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    place, models = _walk(first["loc"])
-    key = ".".join(str(part) for part in place)
-    if first["type"] == "extra_forbidden":
-        known = list(dict.fromkeys(name for model in models for name in model.model_fields))
-        near = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0)
-        return (
-            f"{key}: no such key; did you mean {near[0]!r}? (known here: {', '.join(known)})"
-            if near
-            else f"{key}: no such key"
-        )
-    if first["type"] == "missing":
-        return f"{key}: expected a value, got nothing"
-    wanted = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    came = "something else" if place and place[-1] in _MAY_HOLD_KEYS else repr(_without_secrets(first.get("input")))
-    return f"{key}: expected {wanted}, got {came}"[:400]
-
-
-_MAY_HOLD_KEYS = frozenset({"base_url", "api_key_env", "extra_body", "engine"})
-_SECRET = re.compile(
-    r"(api|access|secret|private)[-_]?key|(?<!cache_)key$|(access|auth|hf|session)[-_]?token$|^token$|secret|password"
-    r"|authorization|headers?$|bearer",
-    re.IGNORECASE,
-)
-
-
-def _is_secret(name: Any) -> bool:
-    """Whether something of this name is likely to be a key, or to hold one."""
-    return isinstance(name, str) and _SECRET.search(name) is not None
-
-
-def _secret_of(name: Any, value: Any) -> str | None:
-    """The first name, of this or of a text within the value, that is likely to be of a key."""
-    if _is_secret(name):
-        return str(name)
-    inner = (
-        value.items() if isinstance(value, dict) else ((None, one) for one in value) if isinstance(value, list) else ()
-    )
-    return next((found for key, one in inner if (found := _secret_within(key, one))), None)
-
-
-def _secret_within(name: Any, value: Any) -> str | None:
-    """The same of a value within another, where a name such as `key` may be one of a schema: a key is a text."""
-    return _secret_of(name if isinstance(value, str) else None, value)
-
-
-def _without_secrets(value: Any, depth: int = 4) -> Any:
-    """A value of a recipe as it may stand in a message."""
-    if isinstance(value, dict | list) and not depth:
-        return "..."
-    if isinstance(value, dict):
-        hidden = {name for name in value if _is_secret(name) or name in _MAY_HOLD_KEYS}
-        return {name: "..." if name in hidden else _without_secrets(inner, depth - 1) for name, inner in value.items()}
-    return [_without_secrets(inner, depth - 1) for inner in value] if isinstance(value, list) else value
-
-
-def _walk(loc: tuple[int | str, ...]) -> tuple[list[int | str], list[type[BaseModel]]]:
-    """The place of a fault as a person would name it, and the models whose keys are known there.
-
-    Pydantic names the sampler behind the number of a source: that is no part of the place, but says which model it is.
-    """
-    place: list[int | str] = []
-    known = models = [cast(type[BaseModel], Recipe)]
-    for part in loc:
-        named = [one for one in models if _tag(one) == part] if len(models) > 1 else []
-        if named:
-            models = named
-            continue
-        known = models
-        place.append(part)
-        if isinstance(part, str):
-            inner = [field.annotation for model in models if (field := model.model_fields.get(part)) is not None]
-            models = [one for kind in inner for one in _models_in(kind)]
-    return place, known
-
-
-def _tag(model: type[BaseModel]) -> str | None:
-    """The sampler that a model describes, which pydantic names in the place of a fault."""
-    field = model.model_fields.get("sampler")
-    return get_args(field.annotation)[0] if field is not None else None
-
-
-def _models_in(kind: Any) -> list[type[BaseModel]]:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return [kind]
-    return [one for part in get_args(kind) for one in _models_in(part)]
-
-
-def _line_of(text: str, error: ValidationError) -> str:
-    """The line of the recipe on which the first faulty key stands, or what it should stand in."""
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    node: Any = yaml.compose(text, Loader=_Loader)
-    line = 0
-    for part in first["loc"]:
-        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line
-        elif isinstance(node, yaml.MappingNode):
-            pairs = {key.value: (key, value) for key, value in node.value}
-            if part in pairs:
-                key, node = pairs[part]
-                line = key.start_mark.line
-    return f":{line + 1}"

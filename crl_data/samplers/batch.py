@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from crl_data.errors import RowError, WorkError
+from crl_data.errors import BatchWaits, BudgetSpent, RowError
 from crl_data.rows import Row, read_rows, writing
-from crl_data.samplers.budget import BudgetSpent, Cost
+from crl_data.samplers.budget import Cost
 from crl_data.samplers.chat import NoCompletion, read_response
 from crl_data.samplers.kept import Asked, Piece
 from crl_data.samplers.model import Answer, Request
@@ -24,10 +24,6 @@ URL = "/v1/chat/completions"
 MAX_REQUESTS, MAX_BYTES = 50_000, 200_000_000  # of one file, as OpenAI takes it
 _OURS = re.compile(r"requests-[0-9]+\.jsonl")
 _ID = re.compile(r"([0-9a-f]{40})-([0-9]{1,9})")
-
-
-class BatchWaits(WorkError):
-    """Requests were written to files, and the build goes on when their responses are there."""
 
 
 class Batch:

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from crl_data.errors import WorkError
-
 CountTokens = Callable[[str], float]
-
-
-class BudgetSpent(WorkError):
-    """The next request could pass the budget; everything that was answered is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,8 +26,8 @@ from urllib.parse import urlsplit
 
 import openai
 
-from crl_data.errors import CrlError, InputError, WorkError
-from crl_data.samplers.budget import BudgetSpent, Cost
+from crl_data.errors import BudgetSpent, CrlError, InputError, ServerGone, WorkError
+from crl_data.samplers.budget import Cost
 from crl_data.samplers.chat import NoCompletion, Response, read_response
 from crl_data.samplers.kept import Asked, Piece
 from crl_data.samplers.model import Answer, Request
@@ -40,10 +40,6 @@ _HOLD_ALL_BACK = frozenset({429, 503})
 _SHORTEST_SECRET = 12  # a shorter key is a word such as EMPTY, which an answer may hold too
 
 T = TypeVar("T")
-
-
-class ServerGone(WorkError):
-    """A server gave no answer, however often it was asked, in the time that there was."""
 
 
 class OpenAI:

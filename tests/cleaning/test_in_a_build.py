@@ -10,7 +10,7 @@ import pytest
 
 from crl_data import build
 from crl_data.corpus.build import Built, dry_run
-from crl_data.corpus.recipe import load_recipe
+from crl_data.corpus.recipe_file import load_recipe
 from crl_data.errors import InputError
 from tests.cleaning.test_contamination import prose
 from tests.conftest import PROBLEM_ROW, write_rows

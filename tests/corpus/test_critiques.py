@@ -19,10 +19,8 @@ from crl_data import build, load_records
 from crl_data.corpus.build import Built, dry_run
 from crl_data.corpus.critiques import fault_of_critique
 from crl_data.corpus.relabel import relabel
-from crl_data.errors import InputError
+from crl_data.errors import BatchWaits, BudgetSpent, InputError
 from crl_data.judging import Judge
-from crl_data.samplers.batch import BatchWaits
-from crl_data.samplers.budget import BudgetSpent
 from crl_data.types import Problem, Solution
 from tests.conftest import PROBLEM_ROW, RIGHT_SUM, Command, write_rows
 from tests.corpus.test_difficulty import block, rows_of

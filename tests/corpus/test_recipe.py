@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crl_data.corpus.recipe import Mutants, ProblemSource, Recipe, Recorded, load_recipe
+from crl_data.corpus.recipe import Mutants, ProblemSource, Recipe, Recorded
+from crl_data.corpus.recipe_file import load_recipe
 from crl_data.errors import InputError
 from crl_data.judging import Policy, Timeouts
 from crl_data.responses import Extraction

@@ -17,13 +17,11 @@ import pytest
 
 from crl_data import build
 from crl_data.corpus.build import dry_run
-from crl_data.corpus.recipe import load_recipe
+from crl_data.corpus.recipe_file import load_recipe
 from crl_data.corpus.sampling import labels_of
-from crl_data.errors import InputError, RowError, WorkError
+from crl_data.errors import BatchWaits, BudgetSpent, InputError, RowError, WorkError
 from crl_data.rows import read_rows
 from crl_data.samplers import batch
-from crl_data.samplers.batch import BatchWaits
-from crl_data.samplers.budget import BudgetSpent
 from tests.conftest import PROBLEM_ROW, RIGHT_SUM, ROOT, write_rows
 from tests.corpus.test_build import data_of, manifest_of
 from tests.samplers.server import Server, completion, words

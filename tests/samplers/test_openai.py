@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_data.corpus.store import Store
-from crl_data.errors import InputError, WorkError
+from crl_data.errors import BudgetSpent, InputError, ServerGone, WorkError
 from crl_data.samplers import openai
-from crl_data.samplers.budget import Budget, BudgetSpent, Cost, Price
+from crl_data.samplers.budget import Budget, Cost, Price
 from crl_data.samplers.chat import Chat, NoCompletion, body_of, key_of, read_response, runs_of
 from crl_data.samplers.kept import Asked
 from crl_data.samplers.model import Answer, Request
-from crl_data.samplers.openai import OpenAI, ServerGone
+from crl_data.samplers.openai import OpenAI
 from tests.samplers.server import Server, Told, completion, words
 
 

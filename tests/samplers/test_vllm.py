@@ -26,7 +26,7 @@ from crl_data import build
 from crl_data.corpus.recipe import Recipe, VllmDifficulty
 from crl_data.corpus.sampling import chat_of
 from crl_data.corpus.store import Store
-from crl_data.errors import InputError
+from crl_data.errors import BatchWaits, InputError
 from crl_data.samplers.budget import Budget
 from crl_data.samplers.chat import key_of
 from crl_data.samplers.kept import Asked
@@ -388,7 +388,6 @@ def test_the_openai_sampler_asks_a_real_server(model: Path, tmp_path: Path) -> N
 
 @pytest.mark.slow
 def test_vllm_reads_our_batch_files_and_we_read_its_answers(model: Path, tmp_path: Path) -> None:
-    from crl_data.samplers.batch import BatchWaits
 
     source = {"sampler": "openai", "model": "small", "n": 2, "max_tokens": 32, "batch": "batch"}
     path = sources(tmp_path, candidates=[source])
