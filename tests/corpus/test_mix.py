@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_data.corpus.mix import Choice, Mixed, Mixing, mix
+from crl_data.corpus.select import draw
 
 PICKS = ["random", "first", "near_miss", "one_true_one_false"]
 Choices = Mapping[str, Sequence[Choice]]
@@ -124,7 +125,16 @@ def test_problems_without_a_decided_candidate_give_way_to_others_as_long_as_ther
     assert len(mixed.critiques) == 50 and not mixed.shortfall
     mixed = mix(list(choices), choices, settings_of(0.8))
     assert len(mixed.critiques) == 60 and mixed.wanted == 80 and sum(mixed.shortfall.values()) == 20
+    assert mixed.passed_over == 40
     assert not mix(list(choices), {}, settings_of(1.0)).critiques
+
+
+def test_those_that_were_drawn_in_vain_are_counted_up_to_the_last_that_is_chosen() -> None:
+    choices = candidates([[]] * 40 + [[True]] * 60)
+    mixed = mix(list(choices), choices, settings_of(0.5))
+    order = sorted(choices, key=lambda name: draw(0, "mix", name))
+    last = max(order.index(name) for name in mixed.critiques)
+    assert mixed.passed_over == sum(not choices[name] for name in order[:last]) == last + 1 - 50
 
 
 @pytest.mark.parametrize("balance", [0.1, 0.3, 0.5, 0.7, 0.9])
