@@ -57,9 +57,7 @@ def build(
     ] = None,
     limit: Limit = None,
     allow_weak: AllowWeak = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only count, and forecast what judging would cost.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, and forecast what it would cost.")] = False,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:

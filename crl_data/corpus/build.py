@@ -94,7 +94,8 @@ def dry_run(
 ) -> Forecast:
     """What a build would do: its counts after the filters, and a forecast of what asking models and judging costs.
 
-    Leaves nothing behind. The store that the build would use is looked into where it is there: what it holds costs nothing.
+    Makes no directory. The store that the build would use is opened where it is there: what it holds costs nothing, and what
+    importers run references for, or find in batch files, is kept in it.
     """
     path = Path(recipe)
     loaded = load_recipe(path, settings)
