@@ -123,6 +123,9 @@ def test_what_the_official_reward_cannot_score_is_left_out_and_ours_keeps_it(
     assert {records[name]["test_kind"] for name in gone} >= {"assert"}
 
 
+ONE_TEST = {"input": "1\n", "expected": "1\n"}
+
+
 def function(tests: list[tuple[str, str]], **more: Any) -> dict[str, Any]:
     cells = [{"input": given, "expected": wanted} for given, wanted in tests]
     return {"verdict": None, "test_kind": "function", "entry_point": "f", "tests": cells, **more}
@@ -142,9 +145,10 @@ def function(tests: list[tuple[str, str]], **more: Any) -> dict[str, Any]:
         (function([("[1]", '[{"1": 2}, 3]')]), "misreads"),
         (function([("[1]", '[{"1": 2}]')]), None),
         (function([("[1]", "[NaN]")]), "misreads"),
-        ({"verdict": None, "test_kind": "stdin", "tests": [], "checker": "floats:1e-3"}, "checker"),
-        ({"verdict": None, "test_kind": "stdin", "tests": [], "checker": "exact"}, None),
-        ({"verdict": None, "test_kind": "pytest", "tests": []}, "source"),
+        ({"verdict": None, "test_kind": "stdin", "tests": [ONE_TEST], "checker": "floats:1e-3"}, "checker"),
+        ({"verdict": None, "test_kind": "stdin", "tests": [ONE_TEST], "checker": "exact"}, None),
+        ({"verdict": None, "test_kind": "stdin", "tests": []}, "without tests"),
+        ({"verdict": None, "test_kind": "pytest", "tests": [ONE_TEST]}, "source"),
         ({"verdict": True, "test_kind": "pytest", "tests": []}, None),
     ],
 )
