@@ -40,14 +40,14 @@ def run(
         raise error
 
     with contextlib.ExitStack() as opened:
+        named = tuple(name.strip() for name in libraries.split(",") if name.strip())
         known: list[Reference] = []
 
         def references() -> Reference:
             if not known:
-                known.append(opened.enter_context(Reference(open_sandbox())))
+                known.append(opened.enter_context(Reference(open_sandbox(libraries=named))))
             return known[0]
 
-        named = tuple(name.strip() for name in libraries.split(",") if name.strip())
         judge = opened.enter_context(Judge(policy=Policy(libraries=named))) if verify else None
         check = _Check(judge, notes, counts) if judge else None
         writer = opened.enter_context(RowWriter(out, PROBLEM))

@@ -244,7 +244,9 @@ class Gathering:
 
     def _given(self, solution: Solution) -> bool:
         """The verdict that a row of recorded solutions gives. Raises `RowError` where it gives none."""
-        verdict = solution.extra.get("verdict", solution.extra.get(OF_SOURCE))
+        verdict = solution.extra.get("verdict")
+        if verdict is None:
+            verdict = solution.extra.get(OF_SOURCE)
         if not isinstance(verdict, bool):
             raise RowError(self.tools.place, "verdict", "true or false, since the labels are given", describe(verdict))
         return verdict

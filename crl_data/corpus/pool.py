@@ -14,6 +14,7 @@ from crl_data.columns import RECORD, arrow_schema
 from crl_data.corpus.manifest import read_manifest
 from crl_data.corpus.mix import Choice, mix, splits
 from crl_data.corpus.recipe import Recipe
+from crl_data.corpus.recipe_file import recorded_recipe
 from crl_data.corpus.records import CRITIQUE, make_record
 from crl_data.errors import InputError
 from crl_data.types import Record
@@ -33,12 +34,7 @@ class Pool:
         self.files = sorted((self.path / "pool").glob("*.parquet"))
         if not self.files:
             raise InputError(f"{self.path}: expected a built dataset, got no pool/*.parquet")
-        try:
-            self.recipe = Recipe.model_validate(manifest["recipe"])
-        except ValueError as error:
-            raise InputError(
-                f"{self.path / 'manifest.json'}: recipe: expected one of this version, got: {error}"
-            ) from None
+        self.recipe = recorded_recipe(manifest["recipe"], self.path / "manifest.json")
         self._data = pyarrow.dataset.dataset([str(file) for file in self.files], schema=arrow_schema(RECORD))
         self._solve: dict[str, int] = {}
         self._critiques: dict[str, list[Choice]] = {}

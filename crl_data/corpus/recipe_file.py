@@ -13,6 +13,7 @@ from typing import Any, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from crl_data.corpus.recipe import Recipe
 from crl_data.corpus.secrets import is_secret
@@ -36,7 +37,19 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
     try:
         return Recipe.model_validate(raw)
     except ValidationError as error:
-        raise InputError(f"{path}{_line_of(text, error)}: {_message(error)}") from None
+        raise InputError(f"{_place_of(path, text, settings, error)}: {_message(error)}") from None
+
+
+def recorded_recipe(raw: dict[str, Any], place: Path) -> Recipe:
+    """The recipe that a manifest holds. Folders of batch files are left out: of an absolute one only the name stands there.
+
+    Raises `InputError` where it is none of this version.
+    """
+    sources = [{key: value for key, value in one.items() if key != "batch"} for one in raw.get("candidates") or ()]
+    try:
+        return Recipe.model_validate({**raw, "candidates": sources})
+    except ValidationError as error:
+        raise InputError(f"{place}: recipe: expected one of this version, got: {_message(error)}") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -81,9 +94,14 @@ def _lay_over(raw: dict[str, Any], setting: str) -> None:
         raise InputError(f"--set {setting}: there is no {last!r} in the recipe")
 
 
+def _first(error: ValidationError) -> ErrorDetails:
+    """The fault that is told: an unknown key before all others."""
+    return min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+
+
 def _message(error: ValidationError) -> str:
     """The first fault: the key, what was expected, what came, and for an unknown key the nearest known one."""
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    first = _first(error)
     place, models = _walk(first["loc"])
     key = ".".join(str(part) for part in place)
     if first["type"] == "extra_forbidden":
@@ -146,9 +164,19 @@ def _models_in(kind: Any) -> list[type[BaseModel]]:
     return [one for part in get_args(kind) for one in _models_in(part)]
 
 
+def _place_of(path: Path, text: str, settings: Sequence[str], error: ValidationError) -> str:
+    """Where the first faulty key stands: in a setting, or on a line of the recipe."""
+    loc, _ = _walk(_first(error)["loc"])
+    for setting in reversed(settings):
+        key = setting.partition("=")[0].split(".")
+        if [str(part) for part in loc[: len(key)]] == key:
+            return f"--set {setting.partition('=')[0]}"
+    return f"{path}{_line_of(text, error)}"
+
+
 def _line_of(text: str, error: ValidationError) -> str:
     """The line of the recipe on which the first faulty key stands, or what it should stand in."""
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    first = _first(error)
     node: Any = yaml.compose(text, Loader=_Loader)
     line = 0
     for part in first["loc"]:

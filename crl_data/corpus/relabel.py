@@ -18,7 +18,7 @@ from crl_data.corpus.finish import publish, write_rows
 from crl_data.corpus.gather import OF_SOURCE
 from crl_data.corpus.manifest import content_of, read_manifest
 from crl_data.corpus.outputs import Directory
-from crl_data.corpus.recipe import Recipe
+from crl_data.corpus.recipe_file import recorded_recipe
 from crl_data.corpus.records import GIVEN, shared_of
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.tally import Tally
@@ -55,7 +55,7 @@ def relabel(directory: str | Path, threshold: float, out: str | Path | None = No
     old = read_manifest(source)
     if not 0 < threshold <= 1:
         raise InputError(f"--threshold: expected a number above 0 and at most 1, got {threshold:g}")
-    recipe = _recipe_of(source, old)
+    recipe = recorded_recipe(old["recipe"], source / "manifest.json")
     if recipe.judge.early_stop:
         raise InputError(
             f"{source}: expected every outcome, got a build with judge.early_stop, which ends where its own verdict is settled"
@@ -81,13 +81,6 @@ def relabel(directory: str | Path, threshold: float, out: str | Path | None = No
         publish(held, made)
     left_out = tuple(name for name in _OF_OTHER_VERDICTS if old.get(name))
     return Relabelled(directory=target, manifest=made, flips=flips, left_out=left_out)
-
-
-def _recipe_of(source: Path, manifest: dict[str, Any]) -> Recipe:
-    try:
-        return Recipe.model_validate(manifest["recipe"])
-    except ValueError as error:
-        raise InputError(f"{source / 'manifest.json'}: recipe: expected one of this version, got: {error}") from None
 
 
 def _template(manifest: dict[str, Any], kind: str) -> tuple[str, str]:

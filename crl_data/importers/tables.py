@@ -249,6 +249,8 @@ class _Asking:
         line = f"{self.name}: {said[0] if said else type(error).__name__}"
         if isinstance(error, GatedRepoError | RepositoryNotFoundError | RevisionNotFoundError | DatasetNotFoundError):
             raise InputError(f"{line} (a data set that is private or gated needs a token: HF_TOKEN)") from None
+        if isinstance(error, RuntimeError) and "script" in line:  # `datasets` runs none any more
+            raise InputError(f"{line} (name local files of it, or a copy that holds Parquet)") from None
         if isinstance(error, ValueError | DatasetsError) and not _has_failed(error):  # an unknown config or split
             raise InputError(line) from None
         raise WorkError(f"{line} ({type(error).__name__}; run it again, or name local files)") from None

@@ -282,6 +282,21 @@ def test_any_text_is_read_or_refused_in_one_line(tmp_path: Path, pieces: list[st
         assert "\n" not in str(error)
 
 
+def test_a_fault_of_a_setting_is_told_of_the_setting(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("problems:\n  - {path: p.jsonl}\njudge: {threshold: 0.5}\n")
+    for setting, told in (
+        ("judge.threshold=7", r"^--set judge.threshold: judge.threshold: expected"),
+        ("judge={treshold: 1}", r"^--set judge: judge.treshold: no such key"),
+        ("problems.0.limit=0", r"^--set problems.0.limit: problems.0.limit: expected"),
+    ):
+        with pytest.raises(InputError, match=told):
+            load_recipe(path, ["seed=1", setting])
+    path.write_text("problems:\n  - {path: p.jsonl}\njudge: {threshold: 7}\n")
+    with pytest.raises(InputError, match=r"r.yaml:3: judge.threshold: expected"):
+        load_recipe(path, ["seed=1"])
+
+
 # --- settings laid over it ------------------------------------------------------------------------------------------------
 
 
