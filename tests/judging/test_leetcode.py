@@ -120,7 +120,8 @@ def test_starter_code_that_is_deep_is_read_or_asks_for_nothing(deep: str, judge:
     code = f"{deep.replace('A', 'int')}\ndef f(n):\n    return n\n"
     problem = function_problem("f", ([1], 1), starter_code=f"{deep}\ndef f(n: int): pass\n", reference=code)
     assert judged(judge, problem, code).verdict is True
-    method = f"class Solution:\n    {deep}\n    def f(self, n: int): pass\n".replace("def g(a", "def f(self, a")
+    plain = deep.replace("A", "int")  # where it is not too deep to be read, a class A is one that nobody knows
+    method = f"class Solution:\n    {plain}\n    def f(self, n: int): pass\n".replace("def g(a", "def f(self, a")
     assert plan(function_problem("Solution.f", ([1], 1), starter_code=method)).leetcode == ("Solution",)
     source = f"{deep}\ny = lambda: (x, g)\n" if "x =" in deep else deep
     tests = assert_problem("f", "assert f(1) == 1 and y", starter_code=problem.starter_code, reference=code + source)
