@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import random
 import resource
@@ -256,8 +257,10 @@ def test_on_a_machine_that_has_no_more_there_is_no_verdict_or_the_right_one(want
 def held(judge: Judge) -> dict[str, int]:
     """What this process and its runners hold now; memory in KiB, of all of them together.
 
-    Whatever else this process has started (an engine for other tests) is not counted.
+    Whatever else this process has started (an engine for other tests) is not counted, and what other tests have let go of is
+    collected first.
     """
+    gc.collect()
     mine = [pid for pid in children(os.getpid()) if b"sandbox/runner" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     runners = mine + [pid for one in mine for pid, _ in below(one)]
     kib = 0
@@ -296,7 +299,9 @@ def test_many_solutions_in_a_row_leave_nothing_behind(
         judge_some(judge, 200, count)
         after = held(judge)
     print(f"{count:,} solutions: " + ", ".join(f"{name} {before[name]:,} -> {after[name]:,}" for name in before))
-    assert {name: after[name] for name in ("descriptors", "processes", "files")} == {
-        name: before[name] for name in ("descriptors", "processes", "files")
-    }
+    for name in ("descriptors", "processes", "files"):
+        assert after[name] <= before[name], (
+            before,
+            after,
+        )  # fewer: other tests of this process had some, and let them go
     assert after["KiB"] < before["KiB"] + 8192 + count / 4, (before, after)
