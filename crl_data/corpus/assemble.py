@@ -35,10 +35,11 @@ class Assembly:
 
         def rows() -> Iterator[dict[str, Any]]:
             for problem, _ in self.stage.problems():
+                shared = self.stage.shared(problem.id)
                 if problem.tests:
-                    yield self._count(self.tally.pool, self._solve(problem))
+                    yield self._count(self.tally.pool, solve_cells(shared, problem, self.solve))
                 for place, *_ in list(self.stage.decided(problem.id)):
-                    yield self._count(self.tally.pool, self._critique(problem, place))
+                    yield self._count(self.tally.pool, self._critique(shared, problem, place))
 
         directory.write_shards("pool", "pool", RECORD, rows())
 
@@ -70,19 +71,16 @@ class Assembly:
         for name in names:
             problem = self.stage.problem(name)
             assert problem is not None
+            shared = self.stage.shared(name)
             places = mixed.critiques.get(name)
             if places is not None:
                 for place in places:
-                    yield self._critique(problem, place)
+                    yield self._critique(shared, problem, place)
             elif problem.tests:
-                yield self._solve(problem)
+                yield solve_cells(shared, problem, self.solve)
 
-    def _solve(self, problem: Problem) -> dict[str, Any]:
-        return solve_cells(self.stage.shared(problem.id), problem, self.solve)
-
-    def _critique(self, problem: Problem, place: int) -> dict[str, Any]:
+    def _critique(self, shared: dict[str, Any], problem: Problem, place: int) -> dict[str, Any]:
         candidate, verdict, rate, source = self.stage.candidate(place)
-        shared = self.stage.shared(problem.id)
         return critique_cells(shared, problem, self.critique, candidate, verdict, rate, source)
 
     def _count(self, counts: Counter[str], record: dict[str, Any]) -> dict[str, Any]:

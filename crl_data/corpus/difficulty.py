@@ -15,10 +15,9 @@ from typing import Any
 
 from crl_data.columns import Fault, describe
 from crl_data.corpus.recipe import OpenAIDifficulty, RecordedDifficulty, VllmDifficulty
-from crl_data.corpus.sampling import CUT, Asker, requests_of
-from crl_data.corpus.stage import Duplicate, Stage
+from crl_data.corpus.sampling import CUT, Asker, answer_as_solution, requests_of
+from crl_data.corpus.stage import Duplicate, Stage, taken_id
 from crl_data.corpus.tally import Tally
-from crl_data.errors import RowError
 from crl_data.judging import Judge
 from crl_data.judging.canaries import Watch
 from crl_data.metrics.estimates import pass_at_k, wilson
@@ -68,12 +67,7 @@ class Measure:
                 try:
                     self.stage.add_candidate(solution, dropped or None)
                 except Duplicate:
-                    raise RowError(
-                        "difficulty",
-                        "id",
-                        f"an id that no candidate of problem {solution.problem_id!r} before it has",
-                        f"{solution.id!r} again",
-                    ) from None
+                    raise taken_id("difficulty", solution) from None
 
     def run(
         self, judge: Judge, asker: Asker, write: Callable[[dict[str, Any]], None], seen: Callable[[], object]
@@ -140,18 +134,10 @@ class Measure:
             before = Counter(cost)
 
     def _solution(self, problem: Problem, number: int, answer: Answer, sampler: Sampler) -> Solution:
-        label = label_of(sampler.model or sampler.name)
-        solution = Solution(
-            problem_id=problem.id,
-            id=f"difficulty/{label}/{problem.id}/{number}",
-            response=answer.text,
-            sampler=sampler,
-            finish_reason=answer.finish_reason,
-            tokens=answer.tokens,
-        )
+        name = f"difficulty/{label_of(sampler.model or sampler.name)}/{problem.id}/{number}"
+        solution = answer_as_solution(problem.id, name, sampler, answer)
         code, _ = code_of(solution, self.settings.extract)
-        own = {"reasoning_tokens": answer.reasoning_tokens, "extraction": self.settings.extract}
-        return replace(solution, code=code, extra=own)
+        return replace(solution, code=code, extra={**solution.extra, "extraction": self.settings.extract})
 
 
 _COUNTED = ("problems", "answers", "true", "false", "inconclusive", "without code", CUT)

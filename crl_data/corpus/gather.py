@@ -15,7 +15,7 @@ from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recor
 from crl_data.corpus.records import GIVEN
 from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, chat_of, forecast_of, labels_of, requests_of
 from crl_data.corpus.select import CountTokens, draw, select_tests
-from crl_data.corpus.stage import Duplicate, Stage
+from crl_data.corpus.stage import Duplicate, Stage, taken_id
 from crl_data.corpus.tally import Tally
 from crl_data.errors import BatchWaits, RowError
 from crl_data.importers import References, SetAside, Tools, read_problems
@@ -188,7 +188,8 @@ class Gathering:
             self.tally.candidates["read"] += 1
             code, why_none = code_of(solution, found.rule)
             dropped = found.dropped or why_none or (ITS_PROBLEM if why_aside else None)
-            if not dropped and found.given is None and not self.stage.has_tests(solution.problem_id):
+            untested = self.recipe.labels_are_given and not self.stage.has_tests(solution.problem_id)
+            if not dropped and found.given is None and untested:
                 dropped = "its problem has no tests, and its verdict is not given"
             thought = solution.extra.get("reasoning_tokens")
             own: dict[str, str | int | None] = {
@@ -202,14 +203,7 @@ class Gathering:
                 self.stage.add_candidate(taken, dropped or None, found.given, found.source)
             except Duplicate:
                 self.tally.candidates["read"] -= 1
-                self._bad_row(
-                    RowError(
-                        self.tools.place,
-                        "id",
-                        f"an id that no candidate of problem {solution.problem_id!r} before it has",
-                        f"{solution.id!r} again",
-                    )
-                )
+                self._bad_row(taken_id(self.tools.place, solution))
 
     def _all_candidates(self, asked: bool) -> Iterator[_Found]:
         """Candidates of the sources, one source after another. Batches that wait end it, after all else."""

@@ -7,26 +7,25 @@ the files of the stages `difficulty` and `critiques`: they count verdicts of whi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl_data.columns import JUDGEMENT, RECORD
+from crl_data.columns import CANDIDATE, JUDGEMENT, PROBLEM, RECORD
 from crl_data.corpus.assemble import Assembly
 from crl_data.corpus.finish import publish, write_rows
 from crl_data.corpus.gather import OF_SOURCE
 from crl_data.corpus.manifest import content_of, read_manifest
 from crl_data.corpus.outputs import Directory
 from crl_data.corpus.recipe_file import recorded_recipe
-from crl_data.corpus.records import GIVEN, shared_of
+from crl_data.corpus.records import GIVEN, shared_of, untested_cells
 from crl_data.corpus.stage import Stage
 from crl_data.corpus.tally import Tally
-from crl_data.errors import InputError, RowError
+from crl_data.errors import InputError
 from crl_data.judging.policy import LimitFrom, Policy
 from crl_data.judging.verdict import decide
 from crl_data.prompts import Template
-from crl_data.rows import Row, make_problem, make_solution, read_rows, whole_rows
+from crl_data.rows import make_problem, make_solution, whole_rows
 from crl_data.types import Outcome
 
 _OF_OTHER_VERDICTS = ("difficulty", "critiques")
@@ -90,9 +89,12 @@ def _template(manifest: dict[str, Any], kind: str) -> tuple[str, str]:
 
 
 def _stage_problems(stage: Stage, source: Path, threshold: float) -> None:
-    for row in _rows(source / "problems.parquet"):
+    for row in whole_rows([source / "problems.parquet"], PROBLEM):
         reason = row.cells.pop("set_aside")
-        stage.add_problem(make_problem(row.cells), reason)
+        problem = make_problem(row.cells)
+        stage.add_problem(problem, reason)
+        if not problem.tests:
+            stage.share(problem.id, untested_cells(problem))  # the pool need not have a record of it
     last = None
     for row in whole_rows(sorted((source / "pool").glob("*.parquet")), RECORD):
         if row.cells["problem_id"] != last:
@@ -106,7 +108,7 @@ def _under(shared: dict[str, Any], threshold: float) -> dict[str, Any]:
 
 
 def _stage_candidates(stage: Stage, source: Path) -> None:
-    for row in _rows(source / "candidates.parquet"):
+    for row in whole_rows([source / "candidates.parquet"], CANDIDATE):
         dropped = row.cells.pop("dropped")
         given = _given(row.cells)
         stage.add_candidate(make_solution(row.cells), dropped, given)
@@ -133,10 +135,3 @@ def _stage_judgements(
         cells["verdict"] = decision.verdict
         stage.judged(stage.place_of(cells["problem_id"], cells["solution_id"]), cells)
         tally.judged(decision.verdict, outcomes)
-
-
-def _rows(path: Path) -> Iterator[Row]:
-    for row in read_rows(path):
-        if isinstance(row, RowError):
-            raise row
-        yield row

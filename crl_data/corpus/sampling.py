@@ -180,17 +180,22 @@ def candidates_of(
     """The answers to a request as candidates, and why one is dropped before its code is looked at."""
     for number, answer in enumerate(answers):
         yield (
-            Solution(
-                problem_id=request.id,
-                id=f"{label}/{request.id}/{number}",
-                response=answer.text,
-                sampler=sampler,
-                finish_reason=answer.finish_reason,
-                tokens=answer.tokens,
-                extra={"reasoning_tokens": answer.reasoning_tokens},
-            ),
+            answer_as_solution(request.id, f"{label}/{request.id}/{number}", sampler, answer),
             CUT if source.cut == "drop" and answer.finish_reason == "length" else None,
         )
+
+
+def answer_as_solution(problem: str, name: str, sampler: Sampler, answer: Answer) -> Solution:
+    """An answer of a model as a solution of a problem, by their ids; its code is not taken out yet."""
+    return Solution(
+        problem_id=problem,
+        id=name,
+        response=answer.text,
+        sampler=sampler,
+        finish_reason=answer.finish_reason,
+        tokens=answer.tokens,
+        extra={"reasoning_tokens": answer.reasoning_tokens},
+    )
 
 
 def labels_of(models: Iterable[str]) -> list[str]:

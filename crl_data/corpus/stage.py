@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from crl_data.corpus.records import EXECUTED, GIVEN
-from crl_data.errors import WorkError
+from crl_data.errors import RowError, WorkError
 from crl_data.rows import cells_of, make_problem, make_solution
 from crl_data.types import Problem, Solution
 
@@ -218,3 +218,9 @@ class Stage:
             f"group by {column} order by count(*) desc, {column}"
         )
         return dict(self._run(query).fetchall())
+
+
+def taken_id(place: str, candidate: Solution) -> RowError:
+    """What is said where a problem has a candidate of this id already."""
+    expected = f"an id that no candidate of problem {candidate.problem_id!r} before it has"
+    return RowError(place, "id", expected, f"{candidate.id!r} again")
