@@ -31,6 +31,7 @@ from crl_data.types import Problem, Solution
 UNKNOWN_LICENSE = "unknown"
 OF_SOURCE = "solved_at_source"  # what importers of labelled submissions call the verdict of their source
 ITS_PROBLEM = "its problem was set aside"
+NOT_ALLOWED = "its licence is not allowed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +145,7 @@ class Gathering:
         self.tally.before.count(problem)
         license_ = problem.source.license or UNKNOWN_LICENSE
         if self.recipe.allow_licenses is not None and license_ not in self.recipe.allow_licenses:
-            self.stage.add_problem(problem, f"its licence is not allowed: {license_}")
+            self.stage.add_absent(problem.id, f"{NOT_ALLOWED}: {license_}")  # nothing of it may go on
             return
         if not problem.tests:
             self.stage.add_problem(problem)
@@ -184,6 +185,8 @@ class Gathering:
                             f"{solution.problem_id!r}, which no problem has",
                         )
                     )
+                continue
+            if why_aside and why_aside.startswith(NOT_ALLOWED):
                 continue
             self.tally.candidates["read"] += 1
             code, why_none = code_of(solution, found.rule)
