@@ -39,7 +39,7 @@ def quietly() -> Iterator[None]:
 
     Its own warnings spread over lines and hold addresses that are signed.
     """
-    from huggingface_hub.utils import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     log = logging.getLogger("huggingface_hub")
     level, were_off = log.level, are_progress_bars_disabled()

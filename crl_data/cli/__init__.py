@@ -214,6 +214,30 @@ def export(
 
 
 @app.command()
+def push(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
+    repo: Annotated[
+        str, typer.Argument(metavar="REPO_ID", help="OWNER/NAME on the Hub; NAME alone is the token's owner's.")
+    ],
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    allow_license: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Let this licence pass, `unknown` too, beside those the recipe allows; may be repeated.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, with sizes.")] = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Publish a built dataset on the Hugging Face Hub: data, card and manifest in one commit."""
+    from crl_data.cli.push import run
+
+    run(directory, repo, private, allow_license or [], dry_run, json_)
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Which address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Which port; 0: one that is free.")] = 8000,

@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 import yaml
 
+HERE = "path/to/this/directory"
 _TEMPLATE = Path(__file__).with_name("card.md.jinja")
 _SIZES = (
     (1_000, "n<1K"),

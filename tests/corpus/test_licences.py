@@ -63,7 +63,9 @@ def test_problems_under_another_licence_are_set_aside_with_its_name(tmp_path: Pa
 
 def test_nothing_of_a_problem_whose_licence_is_not_allowed_is_in_the_dataset(tmp_path: Path) -> None:
     code = "print(sum(map(int, input().split())))"
-    write_rows(tmp_path / "solutions.jsonl", [{"problem_id": name, "id": f"{name}/1", "code": code} for name in LICENSES])
+    write_rows(
+        tmp_path / "solutions.jsonl", [{"problem_id": name, "id": f"{name}/1", "code": code} for name in LICENSES]
+    )
     candidates = [{"sampler": "recorded", "path": "solutions.jsonl"}]
     _, manifest, _ = kept(tmp_path, allow_licenses=["mit"], candidates=candidates)
     assert manifest["counts"]["candidates"]["read"] == 2

@@ -142,7 +142,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
-    do_HEAD = do_POST = do_PUT = do_GET
+    def do_HEAD(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def do_PUT(self) -> None:
+        self._answer()
 
     def log_message(self, *args: Any) -> None:
         pass
@@ -190,14 +197,16 @@ class _Handler(BaseHTTPRequestHandler):
         if user is None:
             raise _Refusal(401, "", "Invalid username or password.")
         if not user.may_write or owner not in (user.name, *user.orgs):
-            raise _Refusal(403, "", f"You don't have the rights to create a dataset under the namespace \"{owner}\"")
+            raise _Refusal(403, "", f'You don\'t have the rights to create a dataset under the namespace "{owner}"')
         return user
 
     def _files(self, kind: str, name: str, revision: str | None = None) -> Files:
         hub = self.server_of
         user = self._user() if hub.users else None
         repo = hub.repos.get((kind, name))
-        hidden = repo is not None and repo.private and (not user or name.partition("/")[0] not in (user.name, *user.orgs))
+        hidden = (
+            repo is not None and repo.private and (not user or name.partition("/")[0] not in (user.name, *user.orgs))
+        )
         if hidden or hub.files_of(kind, name) is None:
             raise _Refusal(404 if user else 401 if hub.users else 404, "RepoNotFound", "Repository not found")
         files = hub.files_of(kind, name, revision if revision != SHA else None)
@@ -256,12 +265,18 @@ class _Handler(BaseHTTPRequestHandler):
         asked = json.loads(given)["paths"] if given[:1] == b"{" else re.findall(rb"paths=([^&]+)", given)
         names = [one if isinstance(one, str) else unquote(one.decode()) for one in asked]
         folders = {f: {"type": "directory", "oid": _sha1(f.encode()), "size": 0, "path": f} for f in _folders(files)}
-        return _json([_entry(one, files[one]) if one in files else folders[one] for one in names if one in {*files, *folders}])
+        return _json(
+            [_entry(one, files[one]) if one in files else folders[one] for one in names if one in {*files, *folders}]
+        )
 
     def resolve(self, given: bytes, name: str, revision: str, file: str, kind: str = "dataset") -> Answer:
         hub = self.server_of
         path = self._files(kind, name, revision).get(file)
-        if path is not None and not hub.gone.isdisjoint({name, f"{name}/{file}"}) and path.suffix in (".jsonl", ".parquet"):
+        if (
+            path is not None
+            and not hub.gone.isdisjoint({name, f"{name}/{file}"})
+            and path.suffix in (".jsonl", ".parquet")
+        ):
             return 500, {"Content-Type": "application/json"}, b'{"error": "the disk is gone"}'
         if path is None:
             raise _Refusal(404, "EntryNotFound")
@@ -297,7 +312,11 @@ class _Handler(BaseHTTPRequestHandler):
         prefix = "" if kind == "model" else f"{kind}s/"
         told = {"url": f"{self.server_of.url}/{prefix}{name}", "name": name}
         if (kind, name) in self.server_of.repos or (kind == "dataset" and name in self.server_of.datasets):
-            return 409, {"Content-Type": "application/json"}, json.dumps({"error": f"You already created this {kind} repo", **told}).encode()
+            return (
+                409,
+                {"Content-Type": "application/json"},
+                json.dumps({"error": f"You already created this {kind} repo", **told}).encode(),
+            )
         first = self.server_of.blob(b"*.parquet filter=lfs diff=lfs merge=lfs -text\n")
         private = asked.get("private") or asked.get("visibility") == "private"
         repo = Repo(private=bool(private), commits=[(_sha1(name.encode()), {".gitattributes": first})])
