@@ -6,6 +6,7 @@ import contextlib
 import logging
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -50,12 +51,18 @@ def quietly() -> Iterator[None]:
     if not sys.stderr.isatty():
         disable_progress_bars()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn
+            yield
     finally:
         log.handlers, log.propagate = handlers, propagate
         log.setLevel(level)
         if not were_off:
             enable_progress_bars()
+
+
+def _warn(message: Warning | str, *_: object) -> None:
+    print(f"the Hub's client warns: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 class _Waiting(logging.Handler):

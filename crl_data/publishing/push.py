@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import crl_data
 from crl_data.errors import InputError
 from crl_data.hub import NO_TOKEN, REPO_ID, asking, quietly
 
@@ -128,7 +129,7 @@ def push(contents: Contents, repo: str, private: bool = False, dry_run: bool = F
     """
     from huggingface_hub import HfApi
 
-    api = HfApi()
+    api = HfApi(library_name="crl-data", library_version=crl_data.__version__)
     with quietly(), asking(repo, _AGAIN):
         there = _look(api, contents, repo)
         if private and there is not None and not there.private:
