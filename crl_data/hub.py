@@ -61,7 +61,7 @@ def quietly() -> Iterator[None]:
             enable_progress_bars()
 
 
-def _warn(message: Warning | str, *_: object) -> None:
+def _warn(message: Warning | str, *_: Any, **__: Any) -> None:
     print(f"the Hub's client warns: {' '.join(str(message).split())}", file=sys.stderr)
 
 
