@@ -40,6 +40,7 @@ OPTIONS = {
     "relabel": "--threshold --out",
     "report": "",
     "export": "--to --out",
+    "push": "--private --dry-run --allow-license",
     "serve": "--host --port --token --jobs --sandbox --allow-weak --queue --libraries",
     "doctor": "",
 }
@@ -52,10 +53,11 @@ ARGUMENTS = {
     "relabel": ["DIR"],
     "report": ["DIR"],
     "export": ["DIR"],
+    "push": ["DIR", "REPO_ID"],
     "serve": [],
     "doctor": [],
 }
-NOT_BUILT = ["quality", "push", "verify"]
+NOT_BUILT = ["quality", "verify"]
 
 
 def loaded_by(statement: str, heavy: list[str]) -> list[str]:
