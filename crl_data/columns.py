@@ -63,6 +63,8 @@ def _struct(required: dict[str, Type], optional: dict[str, Type], order: str = "
     return Struct(tuple(columns))
 
 
+MESSAGES = ListOf(_struct({"role": _STRING, "content": _STRING}, {}))
+"""A conversation."""
 TESTS = ListOf(_struct({"input": _STRING}, {"expected": _STRING}))
 SOURCE = _struct({}, {"dataset": _STRING, "revision": _STRING, "license": _STRING, "url": _STRING})
 SAMPLER = _struct(
@@ -142,7 +144,7 @@ RECORD = _struct(
     {
         "id": _STRING,
         "kind": _STRING,
-        "prompt": ListOf(_struct({"role": _STRING, "content": _STRING}, {})),
+        "prompt": MESSAGES,
         "prompt_template": _STRING,
         "question": _STRING,
         "label_source": _STRING,

@@ -198,19 +198,30 @@ def report(
 @app.command()
 def export(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
-    to: Annotated[str, typer.Option(metavar="verl", help="The format.")],
-    out: Annotated[Path, typer.Option(metavar="PATH", help="A folder, or the .parquet file of one split.")],
+    to: Annotated[str, typer.Option(metavar="verl|cft|cgd|pairs|openai", help="The form; see docs/export.md.")],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="A folder, or the file of one split.")],
     reward: Annotated[
-        str, typer.Option(metavar="official|ours", help="Rows for the official reward alone, or for ours: all.")
-    ] = "official",
+        str | None,
+        typer.Option(
+            metavar="official|ours",
+            help="verl: rows for the official reward alone, or for ours: all.  [default: official]",
+        ),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(help="pairs: how much more of the tests the chosen answer passes, at least.  [default: 0.4]"),
+    ] = None,
+    per_problem: Annotated[
+        int | None, typer.Option(min=1, help="pairs: so many of a problem at most.  [default: all that there are]")
+    ] = None,
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Only this split.  [default: all]")] = None,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write the records of a built dataset in another program's format."""
+    """Write a built dataset in another program's format."""
     from crl_data.cli.export import run
 
-    run(directory, to, out, reward, split, json_)
+    run(directory, to, out, reward, margin, per_problem, split, json_)
 
 
 @app.command()

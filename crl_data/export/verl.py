@@ -11,25 +11,17 @@ The rows of both are read by `crl_data.rewards.verl.compute_score`. docs/rewards
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from crl_data.columns import RECORD, SCHEMA_VERSION
-from crl_data.errors import InputError
-from crl_data.rows import chunks, record_files, whole_rows, writing
+from crl_data.columns import MESSAGES, RECORD, Column, Scalar, Struct
+from crl_data.export.dataset import Dataset
 from crl_data.starter import signature
 from crl_data.types import TestKind
 from crl_data.verl_rows import json_object, official_tests
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 NO_DATASET = "crl"
 _CHECKERS_THAT_PASS = (None, "default", "exact")  # its own comparison is laxer than these
@@ -43,132 +35,49 @@ class Reward(StrEnum):
     OURS = "ours"
 
 
-@dataclass
-class Exported:
-    """What became of the records: the files and their rows, the rows by kind, what was left out by reason."""
-
-    files: dict[str, int] = field(default_factory=dict)
-    kinds: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)
-
-
-def export(directory: Path, out: Path, reward: Reward = Reward.OFFICIAL, split: str | None = None) -> Exported:
-    """Write the records of a built dataset as rows of verl.
-
-    out: a folder, which gets `SPLIT.parquet` for each split that has rows; or the file of one split, where the name ends in
-    `.parquet`. All files appear, or none. Raises `InputError` where there is nothing to write.
-    """
-    splits = record_files(directory)
-    if split is not None:
-        if split not in splits:
-            raise InputError(f"{directory}: expected one of its splits ({', '.join(splits)}), got {split!r}")
-        splits = {split: splits[split]}
-    if out.name.endswith(".parquet"):
-        if len(splits) > 1:
-            raise InputError(f"{out}: expected a folder for the splits {', '.join(splits)}; or one of them, by --split")
-        return _write_all(directory, {out: next(iter(splits.items()))}, reward)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: expected a folder, or the name of a file that ends in .parquet, got another file")
-    with _folder(out):
-        return _write_all(directory, {out / f"{name}.parquet": (name, files) for name, files in splits.items()}, reward)
-
-
-@contextlib.contextmanager
-def _folder(path: Path) -> Iterator[None]:
-    """A folder to write in, which goes again where nothing came of it."""
-    made = not path.exists()
-    with writing(path):
-        path.mkdir(exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        if made:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
-
-
-def _write_all(directory: Path, targets: Mapping[Path, tuple[str, Sequence[Path]]], reward: Reward) -> Exported:
-    done = Exported()
-    with contextlib.ExitStack() as ending:
-        whole: dict[Path, Path] = {}
-        for target, (split, files) in targets.items():
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            ending.callback(_remove, temporary)
-            with writing(target):
-                rows = _write(temporary, _rows(files, split, reward, done))
-            if rows:
-                whole[target] = temporary
-                done.files[str(target)] = rows
-        if not whole:
-            raise InputError(f"{directory}: expected a record that the reward can score, got {told(done) or 'none'}")
-        for target, temporary in whole.items():
-            with writing(target):
-                os.replace(temporary, target)
-    return done
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
-def told(done: Exported) -> str:
-    """What was left out, in words."""
-    return ", ".join(f"{count:,} {reason}" for reason, count in done.left_out.most_common())
-
-
-def _write(path: Path, rows: Iterator[dict[str, Any]]) -> int:
-    """Write rows as Parquet, a bounded part of them in memory; how many there were."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema, count = _schema(), 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for chunk in chunks(rows):
-            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
-            count += len(chunk)
-    return count
-
-
-def _schema() -> pa.Schema:
-    import pyarrow as pa
-
-    text = pa.string()
-    message = pa.struct([("role", text), ("content", text)])
-    extra = [
-        ("split", text),
-        ("index", pa.int64()),
-        ("id", text),
-        ("correctness", pa.bool_()),
-        ("inputs_outputs", text),
-        ("crl", text),
-    ]
-    return pa.schema(
-        [
-            ("data_source", text),
-            ("prompt", pa.list_(message)),
-            ("ability", text),
-            ("reward_model", pa.struct([("style", text), ("ground_truth", text)])),
-            ("extra_info", pa.struct(extra)),
-        ],
-        metadata={"schema_version": str(SCHEMA_VERSION)},
-    )
-
-
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _rows(files: Sequence[Path], split: str, reward: Reward, done: Exported) -> Iterator[dict[str, Any]]:
-    index = 0
-    for row in whole_rows(files, RECORD):
-        reason = unscored(row.cells) if reward is Reward.OFFICIAL else None
-        if reason is None:
-            yield verl_row(row.cells, split, index, reward)
-            done.kinds[row.cells["kind"]] += 1
-            index += 1
-        else:
-            done.left_out[reason] += 1
+class Verl:
+    """Rows of verl."""
+
+    columns = Struct(
+        (
+            Column("data_source", Scalar(str), True),
+            Column("prompt", MESSAGES, True),
+            Column("ability", Scalar(str), True),
+            Column(
+                "reward_model", Struct((Column("style", Scalar(str), True), Column("ground_truth", Scalar(str), True)))
+            ),
+            Column(
+                "extra_info",
+                Struct(
+                    (
+                        Column("split", Scalar(str), True),
+                        Column("index", Scalar(int), True),
+                        Column("id", Scalar(str), True),
+                        Column("correctness", Scalar(bool)),
+                        Column("inputs_outputs", Scalar(str)),
+                        Column("crl", Scalar(str)),
+                    )
+                ),
+            ),
+        )
+    )
+    suffixes = (".parquet",)
+
+    def __init__(self, reward: Reward = Reward.OFFICIAL) -> None:
+        self.reward = reward
+
+    def rows(self, dataset: Dataset, split: str, left_out: Counter[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        index = 0
+        for record in dataset.records(split):
+            reason = unscored(record) if self.reward is Reward.OFFICIAL else None
+            if reason is None:
+                yield record["kind"], verl_row(record, split, index, self.reward)
+                index += 1
+            else:
+                left_out[reason] += 1
 
 
 def verl_row(record: Mapping[str, Any], split: str, index: int, reward: Reward) -> dict[str, Any]:

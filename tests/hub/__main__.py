@@ -5,13 +5,12 @@ Its one user is `me`, whose token is `hf_me`. What is pushed is gone when it end
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 from tests.hub.server import HubServer, User
 
 with HubServer(users={"hf_me": User("me")}) as hub:
     print("export HF_TOKEN=hf_me", *(f"{name}={value}" for name, value in hub.environment.items()), flush=True)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
-    except KeyboardInterrupt:
-        pass
