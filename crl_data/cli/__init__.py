@@ -249,6 +249,44 @@ def push(
 
 
 @app.command()
+def verify(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR|REPO", help="A built dataset, other files of rows, or the id of a data set on the Hub."
+        ),
+    ],
+    sample: Annotated[int, typer.Option(min=1, help="How many rows, drawn at random.")] = 100,
+    seed: Annotated[int, typer.Option(help="What they are drawn by.")] = 0,
+    config: Annotated[str | None, typer.Option(metavar="NAME", help="Which config of the data set.")] = None,
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only this split.  [default: all]")] = None,
+    revision: Annotated[str | None, typer.Option(metavar="NAME", help="Which commit, branch or tag.")] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="Labelled solutions of this format, as import reads it, instead of records.",
+        ),
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="Of rows that do not name the threshold of their verdict.")] = 0.8,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="How many at once.  [default: one for each processor]")
+    ] = None,
+    sandbox: Annotated[str, typer.Option(metavar="auto|local|docker|none", help="Behind which walls.")] = "auto",
+    allow_weak: AllowWeak = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Execute rows of a dataset again, ours or others': how many verdicts agree, and every one that does not."""
+    from crl_data.cli.verify import run
+    from crl_data.importers.tables import Which
+
+    which = Which(config=config, split=split, revision=revision)
+    run(source, which, sample, format_, seed, threshold, jobs, sandbox, allow_weak, json_)
+
+
+@app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Which address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Which port; 0: one that is free.")] = 8000,

@@ -14,7 +14,7 @@ from crl_data.columns import JUDGED_BY, Fault, describe
 from crl_data.errors import InputError
 from crl_data.judging import Prepared
 from crl_data.judging.limits import NOT_CALIBRATED, Calibration, recorded
-from crl_data.judging.policy import Way
+from crl_data.judging.policy import Isolation, Policy, Timeouts, Way
 from crl_data.problems import fault_of
 from crl_data.prompts import Template
 from crl_data.rows import Row, cells_of, make_problem, make_sampler, read_rows
@@ -188,3 +188,17 @@ def calibration_of(record: Record) -> Calibration:
     """What is known of the reference of a record's problem without running it: where its time limit came from."""
     judge = record.judge
     return recorded(judge.limit_from, judge.way, judge.interface) if judge is not None else NOT_CALIBRATED
+
+
+def policy_of(record: Record) -> Policy:
+    """The policy that the verdict of a record was drawn by, where it says so; else the default one."""
+    judge = record.judge
+    if judge is None:
+        return Policy()
+    return Policy(
+        threshold=judge.threshold,
+        timeouts=Timeouts(judge.timeouts),
+        max_timeouts=judge.max_timeouts,
+        isolation=Isolation(judge.isolation),
+        libraries=tuple(part.split()[0] for part in judge.runtime.split("; ")[1:] if not part.startswith("image ")),
+    )

@@ -182,6 +182,13 @@ class HubTables:
             stream = datasets.load_dataset(self.name, config, split=split, revision=self.revision, streaming=True)
             yield from stream
 
+    def splits(self) -> list[str]:
+        """The splits of the config that is meant."""
+        import datasets
+
+        with self._asking():
+            return list(datasets.get_dataset_split_names(self.name, self.which.config, revision=self.revision))
+
     def _split(self, config: str | None) -> str:
         import datasets
 

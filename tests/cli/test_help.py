@@ -41,6 +41,7 @@ OPTIONS = {
     "report": "",
     "export": "--to --out",
     "push": "--private --dry-run --allow-license",
+    "verify": "--sample --seed --config --split --revision --format --threshold --jobs --sandbox",
     "serve": "--host --port --token --jobs --sandbox --allow-weak --queue --libraries",
     "doctor": "",
 }
@@ -54,10 +55,11 @@ ARGUMENTS = {
     "report": ["DIR"],
     "export": ["DIR"],
     "push": ["DIR", "REPO_ID"],
+    "verify": ["DIR|REPO"],
     "serve": [],
     "doctor": [],
 }
-NOT_BUILT = ["quality", "verify"]
+NOT_BUILT = ["quality"]
 
 
 def loaded_by(statement: str, heavy: list[str]) -> list[str]:
