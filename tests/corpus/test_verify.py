@@ -248,7 +248,9 @@ def test_unknown_rows_and_formats_say_what_is_known(built: Path, tmp_path: Path)
     only_solve = changed(
         built, lambda row: row.update(kind="solve", verdict=None, solution=None, solution_id=None), tmp_path / "s"
     )
-    with pytest.raises(InputError, match=r"expected rows with a verdict, a solution and tests, got .* 0 with a verdict"):
+    with pytest.raises(
+        InputError, match=r"expected rows with a verdict, a solution and tests, got .* 0 with a verdict"
+    ):
         verify(str(only_solve))
     with pytest.raises(InputError, match="no such file"):
         verify(str(tmp_path / "nothing.parquet"))
