@@ -68,11 +68,20 @@ def make(
 
 
 def content_of(new: Path) -> dict[str, dict[str, Any]]:
-    """The files of rows in a folder: their content as a hash, and their size."""
-    return {
-        str(file.relative_to(new)): {"sha256": file_hash(file), "bytes": file.stat().st_size}
-        for file in sorted(new.rglob("*.parquet"))
-    }
+    """The files of rows in a folder: their content as a hash, their size, and how many rows they have.
+
+    arrow_bytes: the size of the rows in memory, as the Hub's dataset cards count it.
+    """
+    return {file.relative_to(new).as_posix(): _content(file) for file in sorted(new.rglob("*.parquet"))}
+
+
+def _content(file: Path) -> dict[str, Any]:
+    import pyarrow.parquet as pq
+
+    told = {"sha256": file_hash(file), "bytes": file.stat().st_size}
+    with pq.ParquetFile(file, pre_buffer=False) as rows:
+        in_memory = sum(batch.nbytes for batch in rows.iter_batches(batch_size=64))
+        return {**told, "rows": rows.metadata.num_rows, "arrow_bytes": in_memory}
 
 
 def read_manifest(directory: Path, parts: Sequence[str] = ("recipe", "judge", "counts", "files")) -> dict[str, Any]:

@@ -103,4 +103,4 @@ def test_the_table_of_the_filter_has_both_sides(tmp_path: Path) -> None:
     }
     assert after == {"questions": 3, "mean tests": 2.67, "median tests": 3, "mean characters of a test input": 4.0}
     assert "| mean tests of a question | 3.5 | 2.67 | 87 | 24 |" in card
-    assert "Questions lost: 1 (its licence is not allowed)." in card
+    assert "4 problems were read; 1 set aside: its licence is not allowed" in card
