@@ -31,6 +31,8 @@ _SIZES = (
     (100_000, "10K<n<100K"),
     (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),
+    (100_000_000, "10M<n<100M"),
+    (1_000_000_000, "100M<n<1B"),
 )
 
 
@@ -92,7 +94,7 @@ def _metadata(manifest: dict[str, Any], folder: Path, tables: list[str], splits:
         "language": ["en"],
         "task_categories": ["text-generation"],
         "tags": ["code", "reinforcement-learning", "critique", "verifiable-rewards", "crl-data"],
-        "size_categories": [next((name for most, name in _SIZES if total < most), "n>10M")],
+        "size_categories": [next((name for most, name in _SIZES if total < most), "1B<n<10B")],
         "configs": [
             {
                 "config_name": "default",

@@ -27,6 +27,8 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
+from tests.hub.metadata import faults
+
 SHA = "5ca1ab1e" * 5
 _BLOCK = 1 << 20
 _LFS = (".parquet", ".safetensors", ".bin", ".gz", ".arrow")
@@ -368,7 +370,7 @@ class _Handler(BaseHTTPRequestHandler):
         wrong = [] if front else ["the card has no metadata"]
         if front:
             try:
-                yaml.safe_load(front[1])
+                wrong = faults(yaml.safe_load(front[1]), asked["repoType"])
             except yaml.YAMLError as error:
                 wrong = [f"the metadata is no YAML: {str(error).splitlines()[0]}"]
         told = {"errors": [{"message": one} for one in wrong], "warnings": []}
