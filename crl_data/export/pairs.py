@@ -1,8 +1,8 @@
 """Preference pairs: to one prompt a right answer above a wrong one, by a margin of pass rate. TRL's conversational form.
 
-The rule is AceCoder's (arXiv 2502.01718, section 2.3) but for what a verdict says better: there the better one passes more than
-0.8 of the tests, at least 0.4 more than the worse one, which passes at least one test. Here the better one is True and the
-worse one False under the dataset's own policy, the margin is an option, and one that passes nothing is a worse one too.
+The rule is nearly AceCoder's (arXiv 2502.01718), whose pairs have s_i > 0.8, s_i >= s_j + 0.4 and s_j > 0, s being the share of
+tests that pass. Here the better one is True and the worse one False under the dataset's own policy, the margin is an option, a
+solution is in one pair at most, and one that passes nothing is a worse one too: it ran, and it is wrong.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from crl_data.export.dataset import Cells, Dataset, OfProblem
 
 _TEXT, _NUMBER = Scalar(str), Scalar(float)
 MARGIN = 0.4
+_ROUNDING = 1e-9  # 0.7 - 0.3 is less than 0.4
 
 
 class Pairs:
@@ -55,19 +56,25 @@ class Pairs:
 
     def _pairs(self, dataset: Dataset, problem: OfProblem) -> list[tuple[Cells, Cells]] | str:
         """The pairs of a problem, or why there is none."""
-        drawn = sorted(problem.critiques, key=lambda one: draw(dataset.seed, "pairs", one["id"]))
-        rated = [one for one in drawn if one["pass_rate"] is not None and one["solution"] is not None]
-        right = _once([one for one in rated if one["verdict"]])
-        wrong = _once([one for one in rated if not one["verdict"]])
+
+        def drawn(one: Cells) -> bytes:
+            return draw(dataset.seed, "pairs", one["id"])
+
+        rated = [one for one in problem.critiques if one["pass_rate"] is not None and one["solution"] is not None]
+        # who passes less may be above fewer: in this order nobody takes the only partner of another
+        right = _once(sorted((one for one in rated if one["verdict"]), key=lambda one: (one["pass_rate"], drawn(one))))
+        wrong = _once(sorted((one for one in rated if not one["verdict"]), key=drawn))
         if not right or not wrong:
             return f"problems without a {'wrong' if right else 'right'} solution"
         found: list[tuple[Cells, Cells]] = []
         for better in right:
-            worse = next((one for one in wrong if better["pass_rate"] - one["pass_rate"] >= self.margin), None)
-            if worse is not None and (self.per_problem is None or len(found) < self.per_problem):
+            apart = (one for one in wrong if better["pass_rate"] - one["pass_rate"] >= self.margin - _ROUNDING)
+            worse = next(apart, None)
+            if worse is not None:
                 wrong.remove(worse)
                 found.append((better, worse))
-        return found or "problems whose solutions are not that far apart"
+        found.sort(key=lambda pair: drawn(pair[0]))
+        return found[: self.per_problem] or "problems whose solutions are not that far apart"
 
 
 def _once(records: list[Cells]) -> list[Cells]:

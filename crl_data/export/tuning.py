@@ -1,9 +1,11 @@
 """Texts to be imitated: critiques (cft), corrected solutions (cgd), and both kinds of records as OpenAI's fine-tuning reads them.
 
     cft      Critique Fine-Tuning, arXiv 2501.17703: learn to write the critique. The prompt of a critique record, and the
-             teacher's critique of it, where it concludes the verdict
+             teacher's critique of it. The paper takes every critique, and counts a fifth of its own as wrong; here the verdict
+             was executed, and those are taken that conclude it
     cgd      Critique-Guided Distillation, arXiv 2505.11628: learn the refined answer, given the question, the initial answer
-             and the critique. A conversation of these, and the corrected solution, where it was judged True
+             and the critique, in this order and as one input, as the authors' data has them. Their words speak of science;
+             ours, the template `cgd/default`, of code. Taken are those that were judged True
     openai   records as messages that end in what is to be said: a right solution, or the teacher's critique
 
 `prompt` and `completion` are TRL's conversational prompt-completion form: the loss is on the completion alone.
@@ -73,29 +75,24 @@ class Cgd:
     suffixes = (".parquet", ".jsonl", ".jsonl.gz")
 
     def __init__(self) -> None:
-        self._refine = load_template("refine", "default", Path())
+        self._template = load_template("cgd", "default", Path())
 
     def rows(self, dataset: Dataset, split: str, left_out: Counter[str]) -> Rows:
         dataset.require_critiques("critiques.refine")
         for problem in dataset.problems(split):
             for record in problem.critiques:
                 for critique in dataset.critiques(record):
-                    why = _not_refined(problem, critique)
+                    why = _not_refined(critique)
                     if why:
                         left_out[why] += 1
                     else:
                         yield "refined", self._row(problem, record, critique)
 
     def _row(self, problem: OfProblem, record: Cells, critique: Cells) -> Cells:
-        assert problem.solve is not None
         said = answer_of(critique["response"]).strip()
-        (asked,) = self._refine.messages(make_problem({**record, "id": problem.id}))
+        asked = make_problem({**record, "id": problem.id})
         return {
-            "prompt": [
-                *problem.solve["prompt"],
-                *_said(fenced(record["solution"])),
-                {"role": "user", "content": f"{said}\n\n{asked['content']}"},
-            ],
+            "prompt": list(self._template.messages(asked, record["solution"], said)),
             "completion": _said(fenced(critique["refined_code"])),
             **_about(record, critique),
             "solution": record["solution"],
@@ -137,15 +134,13 @@ def _critiques(dataset: Dataset, split: str) -> Iterator[tuple[Cells, Cells]]:
                 yield record, critique
 
 
-def _not_refined(problem: OfProblem, critique: Cells) -> str | None:
+def _not_refined(critique: Cells) -> str | None:
     """Why there is no row of a critique."""
     if critique.get("refined_code") is None:
         return (
             "critiques without a corrected solution (the recipe's key `critiques.refine` asks for those of wrong ones)"
         )
-    if critique["refined_verdict"] is not True:
-        return "corrected solutions that were not judged True"
-    return "of problems without tests" if problem.solve is None else None
+    return None if critique["refined_verdict"] is True else "corrected solutions that were not judged True"
 
 
 def _right(dataset: Dataset, problem: OfProblem) -> Cells | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Iterator
+from fractions import Fraction
+from itertools import permutations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -14,51 +16,17 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from crl_data import build
 from crl_data.errors import InputError
+from crl_data.export.dataset import OfProblem
 from crl_data.export.files import Exported, export
 from crl_data.export.pairs import Pairs
 from crl_data.export.tuning import Cft, Cgd, OpenAI
-from tests.conftest import ROOT
+from tests.export.conftest import lines
 
-EXAMPLES = ROOT / "crl_data" / "examples"
 Rows = list[dict[str, Any]]
-
-
-def lines(path: Path) -> Rows:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The examples with critiques of every solution: by number some conclude rightly, some wrongly, some nothing, twice each."""
-    folder = tmp_path_factory.mktemp("texts")
-    problems = {row["id"]: row for row in lines(EXAMPLES / "problems.jsonl")}
-    written = []
-    for number, row in enumerate(lines(EXAMPLES / "solutions.jsonl")):
-        truth = "T" if row.get("verdict") else "F"
-        for turn in range(2):
-            end = {0: truth, 1: "F" if truth == "T" else "T", 2: "?"}[(number + turn) % 3]
-            written.append(
-                {
-                    "problem_id": row["problem_id"],
-                    "solution_id": row["id"],
-                    "response": f"<think>\nhm {number}\n</think>\nIt is so ({turn}).\n\\conclusion{{{end}}}",
-                    "refined_code": problems[row["problem_id"]]["reference"] if number % 4 else "print('no')",
-                }
-            )
-    (folder / "critiques.jsonl").write_text("".join(json.dumps(row) + "\n" for row in written), encoding="utf-8")
-    recipe = {
-        "problems": [{"path": str(EXAMPLES / "problems.jsonl")}],
-        "candidates": [{"sampler": "recorded", "path": str(EXAMPLES / "solutions.jsonl")}],
-        "critiques": {"sampler": "recorded", "path": "critiques.jsonl", "of": "pool", "n": 2, "refine": True},
-        "mix": {"critique_share": 0.5},
-        "split": {"test_share": 0.25},
-        "seed": 3,
-    }
-    (folder / "recipe.yaml").write_text(json.dumps(recipe))
-    return build(folder / "recipe.yaml", folder / "out", quiet=True).directory
 
 
 def table(path: Path) -> Rows:
@@ -126,7 +94,7 @@ def test_cgd_asks_for_the_corrected_solution_after_the_critique(
     built: Path, files: dict[str, Rows], tmp_path: Path
 ) -> None:
     read, done = exported(built, Cgd(), tmp_path / "cgd")
-    records, solve = shown(files), asked(files)
+    records = shown(files)
     good = {one["id"]: one for one in files["critiques"] if one["refined_verdict"]}
     rows = [row for split in read.values() for row in split]
     assert {row["id"] for row in rows} == good.keys() and len(rows) == len(good) > 0
@@ -134,11 +102,11 @@ def test_cgd_asks_for_the_corrected_solution_after_the_critique(
         one = good[row["id"]]
         record = records[one["problem_id"], one["solution_id"]]
         assert record["verdict"] is False and row["refined_code"] == one["refined_code"]
-        first, answer, feedback = row["prompt"][:-2], row["prompt"][-2], row["prompt"][-1]
-        assert first == solve[row["problem_id"]]
-        assert answer["role"] == "assistant" and record["solution"].strip() in answer["content"]
-        assert feedback["role"] == "user" and row["critique"] in feedback["content"]
-        assert "<think>" not in feedback["content"] and "\\conclusion{F}" in row["critique"]
+        (asked,) = row["prompt"]
+        parts = [record["question"].strip(), record["solution"].strip(), row["critique"]]
+        places = [asked["content"].index(part) for part in parts]
+        assert asked["role"] == "user" and places == sorted(places)
+        assert "<think>" not in asked["content"] and "\\conclusion{F}" in row["critique"]
         assert row["completion"][0]["content"] == f"```python\n{one['refined_code'].rstrip()}\n```\n"
     bad = [one for one in files["critiques"] if one["refined_code"] and one["refined_verdict"] is not True]
     assert done.left_out["corrected solutions that were not judged True"] == len(bad) > 0
@@ -158,7 +126,7 @@ def test_pairs_are_right_above_wrong_by_the_margin_and_use_no_answer_twice(
             ids = [(row["problem_id"], row[f"{side}_id"]) for side in ("chosen", "rejected")]
             chosen, rejected = (records[one] for one in ids)
             assert (chosen["verdict"], rejected["verdict"]) == (True, False)
-            assert row["chosen_pass_rate"] == chosen["pass_rate"] >= rejected["pass_rate"] + margin
+            assert row["chosen_pass_rate"] == chosen["pass_rate"] >= rejected["pass_rate"] + margin - 1e-9
             assert row["rejected_pass_rate"] == rejected["pass_rate"] and row["prompt"] == solve[row["problem_id"]]
             for side, one in zip(("chosen", "rejected"), ids, strict=True):
                 assert row[side] == [{"role": "assistant", "content": responses[one]}]
@@ -177,6 +145,28 @@ def test_pairs_are_right_above_wrong_by_the_margin_and_use_no_answer_twice(
         )
     }
     assert by_problem.keys() == could and sum(done.left_out.values()) == len(asked(files)) - len(could)
+
+
+def record(name: str, passed: int) -> dict[str, Any]:
+    return {"id": name, "solution_id": name, "solution": name, "verdict": passed > 8, "pass_rate": passed / 10}
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.integers(0, 10), max_size=6), st.sampled_from([0.05, 0.2, 0.3, 0.4, 0.6, 0.9]), st.integers(0, 3))
+def test_there_are_as_many_pairs_as_there_can_be(passed: list[int], margin: float, seed: int) -> None:
+    """Against every way to pair them off, with exact numbers."""
+    records = [record(f"s{n}", one) for n, one in enumerate(passed)]
+    dataset: Any = SimpleNamespace(seed=seed)
+    found = Pairs(margin)._pairs(dataset, OfProblem("p", {}, records))
+    right, wrong = ([n for n, one in enumerate(passed) if (one > 8) is verdict] for verdict in (True, False))
+    apart = {(r, w) for r in right for w in wrong if Fraction(passed[r] - passed[w], 10) >= Fraction(str(margin))}
+    few, many = sorted((right, wrong), key=len)
+    most = max(
+        sum((a, b) in apart or (b, a) in apart for a, b in zip(few, order, strict=False))
+        for order in permutations(many, len(few))
+    )
+    pairs = [] if isinstance(found, str) else [(int(a["id"][1:]), int(b["id"][1:])) for a, b in found]
+    assert len(pairs) == most and set(pairs) <= apart
 
 
 def follows_the_rules(row: dict[str, Any]) -> bool:
