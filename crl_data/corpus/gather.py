@@ -98,7 +98,10 @@ class Gathering:
         """One bad row stops the build, unless the recipe says to skip and count them."""
         if self.recipe.on_bad_rows == "error":
             raise error
-        self.tally.bad_row(str(error))
+        here = f"{self.base}/"
+        lies = error.place.startswith(("/", "./", "../", here))  # where a file lies is no part of the manifest
+        place = Path(error.place).name if lies else error.place
+        self.tally.bad_row(str(RowError(place, error.field, error.expected, error.came)))
 
     # --- problems -----------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -116,9 +117,15 @@ def _sources(stage: Stage) -> list[dict[str, Any]]:
 
 
 def _without_paths(value: Any) -> Any:
-    """Absolute paths cut down to their names: where files lay on a machine is nobody's business."""
+    """Paths cut down to their names, but for those in the recipe's folder or one above it, which a rebuild needs.
+
+    Where else files lay on a machine, and whose folder that was, is nobody's business.
+    """
     if isinstance(value, dict):
         return {key: _without_paths(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_paths(item) for item in value]
-    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
+    return Path(value).name if isinstance(value, str) and _OUTSIDE.match(value) else value
+
+
+_OUTSIDE = re.compile(r"/|~|file:|(\./)*\.\./(\./)*\.\./")
