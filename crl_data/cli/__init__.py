@@ -198,19 +198,38 @@ def report(
 @app.command()
 def export(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
-    to: Annotated[str, typer.Option(metavar="verl", help="The format.")],
-    out: Annotated[Path, typer.Option(metavar="PATH", help="A folder, or the .parquet file of one split.")],
-    reward: Annotated[
-        str, typer.Option(metavar="official|ours", help="Rows for the official reward alone, or for ours: all.")
-    ] = "official",
+    to: Annotated[str, typer.Option(metavar="verl|cft|cgd|pairs|openai", help="The format.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="PATH",
+            help="A folder, or the file of one split: .parquet, with openai .jsonl; cft, cgd, pairs: both.",
+        ),
+    ],
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Only this split.  [default: all]")] = None,
+    reward: Annotated[
+        str | None,
+        typer.Option(
+            metavar="official|ours",
+            help="verl: rows for the official reward alone, or for ours: all.  [default: official]",
+        ),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="SHARE", help="pairs: at least this share of the tests apart.  [default: 0.4]"
+        ),
+    ] = None,
+    per_problem: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="pairs: at most so many a problem.  [default: all]")
+    ] = None,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write the records of a built dataset in another program's format."""
+    """Write a built dataset in another program's format."""
     from crl_data.cli.export import run
 
-    run(directory, to, out, reward, split, json_)
+    run(directory, to, out, split, {"reward": reward, "margin": margin, "per_problem": per_problem}, json_)
 
 
 @app.command()
