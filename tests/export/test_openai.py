@@ -118,6 +118,16 @@ def test_the_seed_of_the_recipe_draws_the_answers(built: Path, tmp_path: Path) -
     assert drawn["one"] == drawn["same"] != drawn["other"]
 
 
+def test_the_order_of_judgements_draws_nothing(built: Path, tmp_path: Path) -> None:
+    directory = changed(built, tmp_path, lambda rows: rows)
+    for name in ("judgements", "critiques"):
+        table = pq.read_table(directory / f"{name}.parquet")
+        pq.write_table(table.take(list(range(len(table)))[::-1]), directory / f"{name}.parquet")
+    openai.export(built, tmp_path / "one")
+    openai.export(directory, tmp_path / "other")
+    assert (tmp_path / "one" / "train.jsonl").read_bytes() == (tmp_path / "other" / "train.jsonl").read_bytes()
+
+
 def test_without_critiques_the_solve_records_are_left(built: Path, tmp_path: Path) -> None:
     shutil.copytree(built, tmp_path / "built", ignore=shutil.ignore_patterns("critiques.parquet", ".crl"))
     done = openai.export(tmp_path / "built", tmp_path / "rows")

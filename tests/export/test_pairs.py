@@ -141,6 +141,15 @@ def test_there_are_as_many_pairs_as_can_be(pool: list[tuple[bool, Fraction]], ma
         assert paired("p", order, margin, seed) == found
 
 
+def test_nobody_takes_the_last_partner_of_another() -> None:
+    """Whoever is drawn first: the one that passes less can be above only one of them."""
+    judged = [Judged("a", True, Fraction(1)), Judged("b", True, Fraction(6, 10))]
+    judged += [Judged("c", False, Fraction(5, 10)), Judged("d", False, Fraction(1, 10))]
+    for seed in range(20):
+        found = paired("p", judged, Fraction("0.4"), seed)
+        assert {(one.id, other.id) for one, other in found} == {("a", "c"), ("b", "d")}
+
+
 def test_the_margin_is_taken_in_whole_numbers() -> None:
     """0.7 - 0.3 is less than 0.4 in floating point."""
     judged = [Judged("a", True, Fraction(7, 10)), Judged("b", False, Fraction(3, 10))]
