@@ -19,7 +19,7 @@ test: $(VENV)/.installed-dev
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
 
-test-trainers: $(VENV)/.installed-trainers  # rewards and exports in the real TRL, verl and verifiers
+test-trainers: $(VENV)/.installed-trainers  # the rewards, and exported rows, inside the real TRL, verl and verifiers
 	$(BIN)/python -m pytest tests/rewards/test_trl.py tests/rewards/test_verl.py tests/rewards/test_verifiers.py \
 		tests/export/test_trl.py
 

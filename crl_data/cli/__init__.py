@@ -198,8 +198,15 @@ def report(
 @app.command()
 def export(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
-    to: Annotated[str, typer.Option(metavar="verl|cft|cgd|pairs|openai", help="The form; see docs/export.md.")],
-    out: Annotated[Path, typer.Option(metavar="PATH", help="A folder, or the file of one split.")],
+    to: Annotated[str, typer.Option(metavar="verl|cft|cgd|pairs|openai", help="The format.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="PATH",
+            help="A folder, or the file of one split: .parquet, with openai .jsonl; cft, cgd, pairs: both.",
+        ),
+    ],
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only this split.  [default: all]")] = None,
     reward: Annotated[
         str | None,
         typer.Option(
@@ -209,19 +216,20 @@ def export(
     ] = None,
     margin: Annotated[
         float | None,
-        typer.Option(help="pairs: how much more of the tests the chosen answer passes, at least.  [default: 0.4]"),
+        typer.Option(
+            min=0, max=1, metavar="SHARE", help="pairs: at least this share of the tests apart.  [default: 0.4]"
+        ),
     ] = None,
     per_problem: Annotated[
-        int | None, typer.Option(min=1, help="pairs: so many of a problem at most.  [default: all that there are]")
+        int | None, typer.Option(min=1, metavar="N", help="pairs: at most so many a problem.  [default: all]")
     ] = None,
-    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only this split.  [default: all]")] = None,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
     """Write a built dataset in another program's format."""
     from crl_data.cli.export import run
 
-    run(directory, to, out, reward, margin, per_problem, split, json_)
+    run(directory, to, out, split, {"reward": reward, "margin": margin, "per_problem": per_problem}, json_)
 
 
 @app.command()

@@ -4,53 +4,59 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from crl_data.errors import InputError
-from crl_data.export.files import Form, export
-from crl_data.export.pairs import Pairs
-from crl_data.export.tuning import Cft, Cgd, OpenAI
-from crl_data.export.verl import Reward, Verl
-
-FORMS: dict[str, Callable[..., Form]] = {"verl": Verl, "cft": Cft, "cgd": Cgd, "pairs": Pairs, "openai": OpenAI}
-_OPTIONS = {"reward": "verl", "margin": "pairs", "per_problem": "pairs"}
+from crl_data.export import OPTIONS, Format
+from crl_data.export.files import Exported, told
 
 
-def run(
-    directory: Path,
-    to: str,
-    out: Path,
-    reward: str | None,
-    margin: float | None,
-    per_problem: int | None,
-    split: str | None,
-    as_json: bool,
-) -> None:
-    done = export(directory, out, _form(to, reward=reward, margin=margin, per_problem=per_problem), split)
+def run(directory: Path, to: str, out: Path, split: str | None, options: dict[str, Any], as_json: bool) -> None:
+    """options: those that one format alone has, by name; None: not given."""
+    if to not in list(Format):
+        raise InputError(f"--to: expected one of {', '.join(Format)}, got {to!r}")
+    given = {name: value for name, value in options.items() if value is not None}
+    for name, value in given.items():
+        if OPTIONS[name] != to:
+            raise InputError(
+                f"--{name.replace('_', '-')}: expected with --to {OPTIONS[name]} alone, got {value} with {to}"
+            )
+    done = _export(Format(to), directory, out, split, given)
     if as_json:
         print(json.dumps({"files": done.files, "rows": dict(done.kinds), "left_out": dict(done.left_out)}))
     else:
         for file, rows in done.files.items():
             print(f"{file}: {rows:,} rows")
-    if done.left_out:
-        why = " (the official reward cannot score them; --reward ours keeps them)" if to == "verl" else ""
-        print(f"left out: {done.told()}{why}", file=sys.stderr)
+    if done.left_out and to == Format.VERL:
+        print(
+            f"left out, since the official reward cannot score them: {told(done)} (--reward ours keeps them)",
+            file=sys.stderr,
+        )
+    elif done.left_out:
+        print(f"left out: {told(done)}", file=sys.stderr)
 
 
-def _form(to: str, **options: Any) -> Form:
-    """The form of a name, with its options. Raises `InputError`."""
-    if to not in FORMS:
-        raise InputError(f"--to: expected {', '.join(FORMS)}, got {to!r}")
-    given = {name: value for name, value in options.items() if value is not None}
-    for name in given:
-        if _OPTIONS[name] != to:
-            raise InputError(f"--{name.replace('_', '-')}: it is for --to {_OPTIONS[name]} alone, got --to {to}")
-    if "reward" in given:
-        if given["reward"] not in list(Reward):
-            raise InputError(f"--reward: expected one of {', '.join(Reward)}, got {given['reward']!r}")
-        given["reward"] = Reward(given["reward"])
-    if "margin" in given and not 0 < given["margin"] <= 1:
-        raise InputError(f"--margin: expected a share above 0 and at most 1, got {given['margin']:g}")
-    return FORMS[to](**given)
+def _export(to: Format, directory: Path, out: Path, split: str | None, given: dict[str, Any]) -> Exported:
+    if to == Format.VERL:
+        from crl_data.export import verl
+
+        reward = given.get("reward", verl.Reward.OFFICIAL)
+        if reward not in list(verl.Reward):
+            raise InputError(f"--reward: expected one of {', '.join(verl.Reward)}, got {reward!r}")
+        return verl.export(directory, out, verl.Reward(reward), split)
+    if to == Format.CFT:
+        from crl_data.export import cft
+
+        return cft.export(directory, out, split)
+    if to == Format.CGD:
+        from crl_data.export import cgd
+
+        return cgd.export(directory, out, split)
+    if to == Format.PAIRS:
+        from crl_data.export import pairs
+
+        return pairs.export(directory, out, split, **given)
+    from crl_data.export import openai
+
+    return openai.export(directory, out, split)

@@ -14,9 +14,10 @@ from crl_data.corpus.clean import clean
 from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recorded, Vllm
 from crl_data.corpus.records import GIVEN
 from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, chat_of, forecast_of, labels_of, requests_of
-from crl_data.corpus.select import CountTokens, draw, select_tests
+from crl_data.corpus.select import CountTokens, select_tests
 from crl_data.corpus.stage import Duplicate, Stage, taken_id
 from crl_data.corpus.tally import Tally
+from crl_data.draws import draw
 from crl_data.errors import BatchWaits, RowError
 from crl_data.importers import References, SetAside, Tools, read_problems
 from crl_data.importers.tables import Tables

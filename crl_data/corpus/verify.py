@@ -21,7 +21,7 @@ from typing import Any
 from crl_data.columns import RECORD
 from crl_data.corpus.gather import OF_SOURCE
 from crl_data.corpus.records import CRITIQUE, as_problem, calibration_of, fault_of_record, make_record, policy_of
-from crl_data.corpus.select import draw
+from crl_data.draws import draw
 from crl_data.errors import InputError, RowError
 from crl_data.importers import PROBLEM_FORMATS, SOLUTION_FORMATS, SetAside, Tools, read_problems, read_solutions
 from crl_data.importers.critique_verl import record_cells

@@ -1,98 +1,155 @@
-"""Preference pairs: to one prompt a right answer above a wrong one, by a margin of pass rate. TRL's conversational form.
+"""Preference pairs: a right solution of a problem above a wrong one, as TRL's conversational preference data.
 
-The rule is nearly AceCoder's (arXiv 2502.01718), whose pairs have s_i > 0.8, s_i >= s_j + 0.4 and s_j > 0, s being the share of
-tests that pass. Here the better one is True and the worse one False under the dataset's own policy, the margin is an option, a
-solution is in one pair at most, and one that passes nothing is a worse one too: it ran, and it is wrong.
+Both are candidates that were judged: one with the verdict true, the other false, and at least `margin` of the tests between
+their pass rates. That is nearly the rule of AceCoder (arXiv 2502.01718), whose reward model is trained on pairs with
+s_i > s_j + 0.4, s_i > 0.8 and s_j > 0, s being the share of tests that pass. What is the same: the margin (its released code
+has at least 0.4, as here), and a right one that passes more than 0.8, which is the default threshold of a verdict. What is
+not: it takes every pair of programs of one model, and none with a program that passes nothing, since its own executions
+fail so too; here a program is in one pair at most, and one that passes nothing is wrong.
+
+There are as many pairs of a problem as can be made; who is paired with whom, and which are left with `per_problem`, is drawn
+by the recipe's seed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
-from crl_data.columns import MESSAGES, SOURCE, Column, Scalar, Struct
-from crl_data.corpus.records import record_id
-from crl_data.corpus.select import draw
-from crl_data.export.dataset import Cells, Dataset, OfProblem
+from crl_data.columns import PAIR
+from crl_data.draws import draw
+from crl_data.export.files import LINES, PARQUET, Exported, Form, targets_in, write
+from crl_data.export.tables import (
+    CANDIDATE,
+    SOLVE,
+    Shelf,
+    candidate_ids,
+    judgements_of,
+    said,
+    seed_of,
+    shelve_answers,
+    shelve_solve_records,
+    split_of,
+)
 
-_TEXT, _NUMBER = Scalar(str), Scalar(float)
+FORM = Form(columns=PAIR, suffixes=PARQUET + LINES, wanted="a right candidate above a wrong one by the margin")
 MARGIN = 0.4
-_ROUNDING = 1e-9  # 0.7 - 0.3 is less than 0.4
 
 
-class Pairs:
-    """Rows of preference pairs.
+@dataclass(frozen=True)
+class Judged:
+    """A candidate, as far as pairing looks at it."""
 
-    margin: how much more of the tests the chosen one passes, at least. per_problem: how many pairs of a problem at most; None:
-    as many as there are. No answer stands in two pairs; which ones meet is drawn by the build's seed.
+    id: str
+    verdict: bool
+    rate: Fraction
+
+
+Pair = tuple[Judged, Judged]
+
+
+def export(
+    directory: Path, out: Path, split: str | None = None, margin: float = MARGIN, per_problem: int | None = None
+) -> Exported:
+    """Write pairs of the candidates of a built dataset; `out` as in `files.targets_in`.
+
+    margin: a share of the tests. per_problem: at most so many pairs a problem; None: as many as there are. Raises
+    `InputError` where there are none, and where the dataset has no candidates.
     """
+    done, targets = Exported(), targets_in(FORM, directory, out, split)
+    judgements = judgements_of(directory)
+    seed, everywhere = seed_of(directory), split_of(directory)
+    problems = {problem: name for problem, name in everywhere.items() if name in targets}
+    judged, seen = _judged(judgements, problems, done)
+    for problem, name in candidate_ids(directory):
+        if problem not in everywhere:
+            done.left_out["candidates of problems in no split"] += 1
+        elif problem in problems and (problem, name) not in seen:
+            done.left_out["candidates that were not judged"] += 1
+    of_problem: dict[str, list[Pair]] = {}
+    alone = beyond = 0
+    for problem in problems:
+        ones = judged.get(problem, [])
+        found = paired(problem, ones, Fraction(str(margin)), seed)
+        of_problem[problem] = found[:per_problem]
+        alone += len(ones) - 2 * len(found)
+        beyond += len(found[per_problem:]) if per_problem is not None else 0
+    done.left_out += Counter({"candidates without a partner": alone, "pairs beyond --per-problem": beyond})
+    with Shelf() as shelf:
+        wanted = {(problem, one.id) for problem, pairs in of_problem.items() for pair in pairs for one in pair}
+        shelve_answers(directory, wanted, shelf)
+        shelve_solve_records(directory, {problem for problem, pairs in of_problem.items() if pairs}, shelf)
 
-    columns = Struct(
-        (
-            *(Column(name, MESSAGES, True) for name in ("prompt", "chosen", "rejected")),
-            *(Column(name, _TEXT, True) for name in ("id", "problem_id", "chosen_id", "rejected_id")),
-            *(Column(name, _NUMBER, True) for name in ("chosen_pass_rate", "rejected_pass_rate")),
-            Column("source", SOURCE),
-        )
-    )
-    suffixes = (".parquet", ".jsonl", ".jsonl.gz")
+        def rows(name: str) -> Iterator[dict[str, Any]]:
+            for problem, pairs in of_problem.items():
+                if not pairs or problems[problem] != name:
+                    continue
+                record = shelf.get(SOLVE, problem)
+                if record is None:
+                    done.left_out["pairs of problems without a solve record"] += len(pairs)
+                    continue
+                for pair in pairs:
+                    done.kinds["pair"] += 1
+                    yield _row(record, pair, [shelf.get(CANDIDATE, problem, one.id) for one in pair])
 
-    def __init__(self, margin: float = MARGIN, per_problem: int | None = None) -> None:
-        self.margin = margin
-        self.per_problem = per_problem
-
-    def rows(self, dataset: Dataset, split: str, left_out: Counter[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        for problem in dataset.problems(split):
-            if problem.solve is None:
-                left_out["problems without tests"] += 1
-                continue
-            found = self._pairs(dataset, problem)
-            if isinstance(found, str):
-                left_out[found] += 1
-                continue
-            for right, wrong in found:
-                yield "pair", _row(dataset, problem, right, wrong)
-
-    def _pairs(self, dataset: Dataset, problem: OfProblem) -> list[tuple[Cells, Cells]] | str:
-        """The pairs of a problem, or why there is none."""
-
-        def drawn(one: Cells) -> bytes:
-            return draw(dataset.seed, "pairs", one["id"])
-
-        rated = [one for one in problem.critiques if one["pass_rate"] is not None and one["solution"] is not None]
-        # who passes less may be above fewer: in this order nobody takes the only partner of another
-        right = _once(sorted((one for one in rated if one["verdict"]), key=lambda one: (one["pass_rate"], drawn(one))))
-        wrong = _once(sorted((one for one in rated if not one["verdict"]), key=drawn))
-        if not right or not wrong:
-            return f"problems without a {'wrong' if right else 'right'} solution"
-        found: list[tuple[Cells, Cells]] = []
-        for better in right:
-            apart = (one for one in wrong if better["pass_rate"] - one["pass_rate"] >= self.margin - _ROUNDING)
-            worse = next(apart, None)
-            if worse is not None:
-                wrong.remove(worse)
-                found.append((better, worse))
-        found.sort(key=lambda pair: drawn(pair[0]))
-        return found[: self.per_problem] or "problems whose solutions are not that far apart"
+        return write(FORM, directory, out, targets, rows, done)
 
 
-def _once(records: list[Cells]) -> list[Cells]:
-    """Of records that show the same code, the first."""
-    return list({one["solution"]: one for one in reversed(records)}.values())[::-1]
+def paired(problem: str, judged: Sequence[Judged], margin: Fraction, seed: int) -> list[Pair]:
+    """As many pairs as can be made of the candidates of a problem, each in one at most; in an order drawn by seed."""
+
+    def drawn(one: Judged) -> bytes:
+        return draw(seed, "pairs", problem, one.id)
+
+    # who passes less may be above fewer: in this order nobody takes the last partner of another
+    right = sorted((one for one in judged if one.verdict), key=lambda one: (one.rate, drawn(one)))
+    wrong = sorted((one for one in judged if not one.verdict), key=drawn)
+    pairs = []
+    for one in right:
+        other = next((other for other in wrong if one.rate - other.rate >= margin), None)
+        if other is not None:
+            wrong.remove(other)
+            pairs.append((one, other))
+    return sorted(pairs, key=lambda pair: drawn(pair[0]))
 
 
-def _row(dataset: Dataset, problem: OfProblem, right: Cells, wrong: Cells) -> dict[str, Any]:
-    assert problem.solve is not None
+def _judged(
+    judgements: Iterator[Mapping[str, Any]], problems: Mapping[str, str], done: Exported
+) -> tuple[dict[str, list[Judged]], set[tuple[str, str]]]:
+    """The candidates of some problems that have a verdict and a pass rate, the others counted; and all that were judged."""
+    found: dict[str, list[Judged]] = {}
+    seen = set()
+    for cells in judgements:
+        problem = cells["problem_id"]
+        seen.add((problem, cells["solution_id"]))
+        if problem not in problems:
+            continue
+        if cells.get("verdict") is None:
+            done.left_out["inconclusive candidates"] += 1
+        elif cells.get("pass_rate") is None:
+            done.left_out["candidates without a pass rate"] += 1
+        else:
+            rate = Fraction(cells["n_passed"], cells["n_tests"])
+            found.setdefault(problem, []).append(Judged(cells["solution_id"], cells["verdict"], rate))
+    return found, seen
+
+
+def _row(record: Mapping[str, Any], pair: Pair, texts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    (chosen, rejected), (better, worse) = pair, texts
     return {
-        "prompt": problem.solve["prompt"],
-        "chosen": [{"role": "assistant", "content": dataset.answer(right)}],
-        "rejected": [{"role": "assistant", "content": dataset.answer(wrong)}],
-        "id": record_id("pair", problem.id, right["solution_id"], wrong["solution_id"]),
-        "problem_id": problem.id,
-        "chosen_id": right["solution_id"],
-        "rejected_id": wrong["solution_id"],
-        "chosen_pass_rate": right["pass_rate"],
-        "rejected_pass_rate": wrong["pass_rate"],
-        "source": problem.solve["source"],
+        "problem_id": record["problem_id"],
+        "chosen_id": chosen.id,
+        "rejected_id": rejected.id,
+        "prompt": record["prompt"],
+        "chosen": [said("assistant", better["answer"])],
+        "rejected": [said("assistant", worse["answer"])],
+        "chosen_pass_rate": float(chosen.rate),
+        "rejected_pass_rate": float(rejected.rate),
+        "chosen_sampler": better["sampler"],
+        "rejected_sampler": worse["sampler"],
+        "source": record.get("source"),
     }

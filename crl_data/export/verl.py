@@ -12,17 +12,19 @@ The rows of both are read by `crl_data.rewards.verl.compute_score`. docs/rewards
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
-from crl_data.columns import MESSAGES, RECORD, Column, Scalar, Struct
-from crl_data.export.dataset import Dataset
+from crl_data.columns import RECORD, VERL
+from crl_data.export.files import PARQUET, Exported, Form, targets_in, write
+from crl_data.rows import record_files, whole_rows
 from crl_data.starter import signature
 from crl_data.types import TestKind
 from crl_data.verl_rows import json_object, official_tests
 
+FORM = Form(columns=VERL, suffixes=PARQUET, wanted="a record that the reward can score")
 NO_DATASET = "crl"
 _CHECKERS_THAT_PASS = (None, "default", "exact")  # its own comparison is laxer than these
 _ELSEWHERE = frozenset({"id", "prompt", "verdict"})
@@ -35,49 +37,30 @@ class Reward(StrEnum):
     OURS = "ours"
 
 
+def export(directory: Path, out: Path, reward: Reward = Reward.OFFICIAL, split: str | None = None) -> Exported:
+    """Write the records of a built dataset as rows of verl.
+
+    out: a folder, which gets `SPLIT.parquet` for each split that has rows; or the file of one split, where the name ends in
+    `.parquet`. All files appear, or none. Raises `InputError` where there is nothing to write.
+    """
+    splits, done = record_files(directory), Exported()
+    targets = targets_in(FORM, directory, out, split)
+    return write(FORM, directory, out, targets, lambda name: _rows(splits[name], name, reward, done), done)
+
+
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-class Verl:
-    """Rows of verl."""
-
-    columns = Struct(
-        (
-            Column("data_source", Scalar(str), True),
-            Column("prompt", MESSAGES, True),
-            Column("ability", Scalar(str), True),
-            Column(
-                "reward_model", Struct((Column("style", Scalar(str), True), Column("ground_truth", Scalar(str), True)))
-            ),
-            Column(
-                "extra_info",
-                Struct(
-                    (
-                        Column("split", Scalar(str), True),
-                        Column("index", Scalar(int), True),
-                        Column("id", Scalar(str), True),
-                        Column("correctness", Scalar(bool)),
-                        Column("inputs_outputs", Scalar(str)),
-                        Column("crl", Scalar(str)),
-                    )
-                ),
-            ),
-        )
-    )
-    suffixes = (".parquet",)
-
-    def __init__(self, reward: Reward = Reward.OFFICIAL) -> None:
-        self.reward = reward
-
-    def rows(self, dataset: Dataset, split: str, left_out: Counter[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        index = 0
-        for record in dataset.records(split):
-            reason = unscored(record) if self.reward is Reward.OFFICIAL else None
-            if reason is None:
-                yield record["kind"], verl_row(record, split, index, self.reward)
-                index += 1
-            else:
-                left_out[reason] += 1
+def _rows(files: Sequence[Path], split: str, reward: Reward, done: Exported) -> Iterator[dict[str, Any]]:
+    index = 0
+    for row in whole_rows(files, RECORD):
+        reason = unscored(row.cells) if reward is Reward.OFFICIAL else None
+        if reason is None:
+            yield verl_row(row.cells, split, index, reward)
+            done.kinds[row.cells["kind"]] += 1
+            index += 1
+        else:
+            done.left_out[reason] += 1
 
 
 def verl_row(record: Mapping[str, Any], split: str, index: int, reward: Reward) -> dict[str, Any]:

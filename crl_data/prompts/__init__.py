@@ -1,10 +1,10 @@
 """The prompts of records: templates in one place, by name and hash.
 
-Two kinds in records: `solve` (write a solution) and `critique` (judge one, and conclude with `\\conclusion{T}` or
-`\\conclusion{F}`). Two beside them: `refine` (correct a solution, after a critique in the same conversation) and `cgd` (correct
-one, given its critique). A template is a Jinja text with the variables question, test_kind, entry_point, starter_code, examples
-(the tests that a solver may see) and, where a solution or a critique is shown, solution and critique. Named ones are the files
-beside this module; any other is a file of the user's.
+Two kinds: `solve` (write a solution) and `critique` (judge one, and conclude with `\\conclusion{T}` or `\\conclusion{F}`).
+Two more follow on a critique: `refine` asks the teacher who wrote it for a corrected solution, `cgd` a model that reads it.
+A template is a Jinja text with the variables question, test_kind, entry_point, starter_code, examples (the tests that a
+solver may see) and, for critiques, solution; for `cgd`, critique too. Named ones are the files beside this module; any other
+is a file of the user's.
 
     default   ours
     paper     critique: what arXiv 2509.22824 says is asked (the specification, the submitted solution, whether it is correct and

@@ -39,7 +39,7 @@ OPTIONS = {
     "explain": "",
     "relabel": "--threshold --out",
     "report": "",
-    "export": "--to --out",
+    "export": "--to --out --split --reward --margin --per-problem",
     "push": "--private --dry-run --allow-license",
     "verify": "--sample --seed --config --split --revision --format --threshold --jobs --sandbox",
     "serve": "--host --port --token --jobs --sandbox --allow-weak --queue --libraries",

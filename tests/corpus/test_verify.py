@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from crl_data import build
 from crl_data.corpus.verify import FORMATS, Labelled, sample_of, verify
 from crl_data.errors import InputError, RowError, SandboxUnavailable
-from crl_data.export.files import export
-from crl_data.export.verl import Reward, Verl
+from crl_data.export import verl
+from crl_data.export.verl import Reward
 from crl_data.importers.tables import Which
 from crl_data.judging import Policy
 from crl_data.types import Problem, Solution, TestKind
@@ -188,7 +188,7 @@ def test_a_row_that_cannot_be_decided_again_is_no_flip(built: Path, tmp_path: Pa
 
 
 def test_the_rows_of_our_export_agree_as_their_records_do(built: Path, tmp_path: Path) -> None:
-    export(built, tmp_path / "rows", Verl(Reward.OURS))
+    verl.export(built, tmp_path / "rows", Reward.OURS)
     here, there = (verify(str(one), sample=6) for one in (built, tmp_path / "rows"))
     assert [one.id for one in here.again] == [one.id for one in there.again]
     assert there.flips == [] and here.labelled == there.labelled

@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from crl_data.export.files import export
-from crl_data.export.pairs import Pairs
-from crl_data.export.tuning import Cft, Cgd
+from crl_data.export import cft, cgd, pairs
 from tests.rewards.test_trl import model
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the trainers' own
@@ -29,11 +27,11 @@ def settings(folder: Path, **more: Any) -> dict[str, Any]:
     return {"output_dir": str(folder), "save_strategy": "no", "logging_steps": 1, "max_length": None, **whole, **more}
 
 
-@pytest.mark.parametrize("form", [Cft(), Cgd()], ids=lambda form: type(form).__name__)
+@pytest.mark.parametrize("form", [cft, cgd])
 def test_sft_trains_on_the_completion_alone(form: Any, built: Path, model: tuple[Any, Any], tmp_path: Path) -> None:
     from datasets import load_dataset
 
-    export(built, tmp_path / "rows", form)
+    form.export(built, tmp_path / "rows")
     data = load_dataset("parquet", data_files=str(tmp_path / "rows" / "train.parquet"), split="train").select(range(4))
     config = trl.SFTConfig(**settings(tmp_path / "out"))
     trainer = trl.SFTTrainer(model=model[0], processing_class=model[1], args=config, train_dataset=data)
@@ -50,7 +48,7 @@ def test_sft_trains_on_the_completion_alone(form: Any, built: Path, model: tuple
 def test_dpo_prepares_both_sides_and_takes_a_step(built: Path, model: tuple[Any, Any], tmp_path: Path) -> None:
     from datasets import load_dataset
 
-    export(built, tmp_path / "rows", Pairs())
+    pairs.export(built, tmp_path / "rows")
     data = load_dataset("parquet", data_files=str(tmp_path / "rows" / "train.parquet"), split="train").select(range(4))
     config = trl.DPOConfig(**settings(tmp_path / "out"))
     trainer = trl.DPOTrainer(

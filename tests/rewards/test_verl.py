@@ -14,8 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_data.errors import InputError, WorkError
-from crl_data.export.files import export
-from crl_data.export.verl import Reward, Verl, inputs_outputs, unscored
+from crl_data.export.verl import Reward, export, inputs_outputs, unscored
 from crl_data.rewards.verl import compute_score, compute_scores
 from crl_data.rows import Row, read_rows, record_files
 from tests.cli.test_help import HEAVY_FOR_REWARDS, loaded_by
@@ -44,7 +43,7 @@ def rows(demo: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Reward, l
     found: dict[Reward, list[dict[str, Any]]] = {}
     for reward in Reward:
         out = tmp_path_factory.mktemp("verl") / reward
-        files = list(export(demo, out, Verl(reward)).files)
+        files = list(export(demo, out, reward).files)
         read = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(out / "cache"))
         found[reward] = list(read)
     return found
