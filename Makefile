@@ -21,7 +21,7 @@ test-slow: $(VENV)/.installed-dev
 
 test-trainers: $(VENV)/.installed-trainers  # the rewards, and exported rows, inside the real TRL, verl and verifiers
 	$(BIN)/python -m pytest tests/rewards/test_trl.py tests/rewards/test_verl.py tests/rewards/test_verifiers.py \
-		tests/export/test_trl.py
+		tests/export/test_trl.py tests/train/test_publish.py
 
 test-models: $(VENV)-vllm/.installed build/small-model/config.json  # a real model of 135M parameters in the real vLLM
 	CRL_SMALL_MODEL=$(CURDIR)/build/small-model $(VENV)-vllm/bin/python -m pytest -m slow \

@@ -70,7 +70,6 @@ def _struct(required: dict[str, Type], optional: dict[str, Type], order: str = "
 MESSAGES = ListOf(_struct({"role": _STRING, "content": _STRING}, {}))
 """A conversation."""
 TESTS = ListOf(_struct({"input": _STRING}, {"expected": _STRING}))
-MESSAGES = ListOf(_struct({"role": _STRING, "content": _STRING}, {}))
 SOURCE = _struct({}, {"dataset": _STRING, "revision": _STRING, "license": _STRING, "url": _STRING})
 SAMPLER = _struct(
     {"name": _STRING},
