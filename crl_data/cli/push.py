@@ -44,17 +44,25 @@ def _cells(done: Pushed) -> dict[str, object]:
 def _text(done: Pushed, dry_run: bool) -> str:
     lines = [f"{state:<8} {_size(done.sizes.get(name)):>9}  {name}" for name, state in done.states.items() if dry_run]
     going, there, stale = done.named(State.NEW, State.CHANGED), done.named(State.THERE), done.named(State.STALE)
-    total = _size(sum(done.sizes[name] for name in going))
-    told = [f"{len(going)} files of {total} {'would go' if dry_run else 'went'}" if going else "no file goes"]
-    told += [f"{len(there)} are there"] if there else []
-    told += [f"{len(stale)} of an older push {'would be' if dry_run else 'were'} deleted"] if stale else []
-    lines.append(", ".join(told))
+    would = "would be " if dry_run else ""
+    told = [
+        f"{_files(going)} {would}sent, {_size(sum(done.sizes[name] for name in going))}"
+        if going
+        else f"nothing {would}sent"
+    ]
+    told += [f"{len(there)} there already"] if there else []
+    told += [f"{len(stale)} of an older push {would}deleted"] if stale else []
+    lines.append("; ".join(told))
     if done.url:
         kept = "private" if done.private else "public"
         lines.append(
             f"{done.url} ({'new, ' if done.created else ''}{kept}){f', commit {done.commit[:12]}' if done.commit else ''}"
         )
     return "\n".join(lines)
+
+
+def _files(names: Sequence[str]) -> str:
+    return f"{len(names)} file{'s' * (len(names) != 1)}"
 
 
 def _size(size: int | None) -> str:

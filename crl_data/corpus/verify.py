@@ -32,7 +32,7 @@ from crl_data.metrics.estimates import wilson
 from crl_data.responses import code_of
 from crl_data.rows import Row, row_faults
 from crl_data.sandbox import open_sandbox
-from crl_data.types import JudgeInfo, Problem, Record, Solution
+from crl_data.types import JudgeInfo, Problem, Record, Solution, TestKind
 
 FORMATS = tuple(sorted(PROBLEM_FORMATS.keys() & SOLUTION_FORMATS.keys()))
 """Those of which problems and labelled solutions are read, by `form`."""
@@ -138,7 +138,7 @@ def verify(
     found = _of_format(tables, form, default, done) if form else _of_records(tables, default, done)
     drawn = sample_of(seen(found, "reading", None), sample, seed)
     if form:
-        drawn = _with_problems(tables, form, drawn, done)
+        drawn = _with_problems(tables, form, drawn)
     if not drawn:
         told = ", ".join(f"{n:,} {reason}" for reason, n in done.not_executable.most_common())
         raise InputError(
@@ -269,9 +269,10 @@ def _record(row: Row) -> Record:
 
 
 def _of_format(tables: list[Tables], form: str, default: Policy, done: Verified) -> Iterator[Labelled]:
-    """The labelled solutions of a format, without their problems: those are read for the ones that are drawn."""
+    """The labelled solutions of a format, without their problems: those are read again for the ones that are drawn."""
     if form not in FORMATS:
         raise InputError(f"--format: expected one of {', '.join(FORMATS)}, got {form!r}")
+    aside = {one.id: one.reason if isinstance(one, SetAside) else "" for one in _problems(tables, form)}
     tools = _tools(done)
     for table in tables:
         for solution in read_solutions(form, table, Path(), tools, lambda name: ()):
@@ -281,15 +282,16 @@ def _of_format(tables: list[Tables], form: str, default: Policy, done: Verified)
                 continue
             done.labelled += 1
             code, why_none = code_of(solution)
-            if code is None:
-                done.not_executable[f"carry no code: {why_none}"] += 1
+            why_aside = aside.get(solution.problem_id, "no problem of that id is there")
+            why = f"are of problems that are set aside: {why_aside}" if why_aside else why_none
+            if code is None or why:
+                done.not_executable[why] += 1
                 continue
-            unread = Problem(id=solution.problem_id, question="", test_kind="", tests=())  # type: ignore[arg-type]
             yield Labelled(
                 id=f"{solution.problem_id}:{solution.id}",
                 verdict=verdict,
                 pass_rate=None,
-                problem=unread,
+                problem=_UNREAD,
                 solution=replace(solution, code=code),
                 policy=default,
                 known=None,
@@ -297,22 +299,15 @@ def _of_format(tables: list[Tables], form: str, default: Policy, done: Verified)
             )
 
 
-def _with_problems(tables: list[Tables], form: str, drawn: list[Labelled], done: Verified) -> list[Labelled]:
-    wanted = {one.problem.id for one in drawn}
-    found: dict[str, Problem | SetAside] = {}
-    for table in tables:
-        for problem in read_problems(form, table, Path(), _tools(Verified())):
-            if problem.id in wanted:
-                found[problem.id] = problem
-    ready = []
-    for one in drawn:
-        read = found.get(one.problem.id)
-        if isinstance(read, Problem):
-            ready.append(replace(one, problem=read))
-        else:
-            why = read.reason if read else "no problem of that id is there"
-            done.not_executable[f"of problems that are set aside: {why}"] += 1
-    return ready
+def _with_problems(tables: list[Tables], form: str, drawn: list[Labelled]) -> list[Labelled]:
+    wanted = {one.solution.problem_id for one in drawn}
+    found = {one.id: one for one in _problems(tables, form) if one.id in wanted and isinstance(one, Problem)}
+    return [replace(one, problem=found[one.solution.problem_id]) for one in drawn]
+
+
+def _problems(tables: list[Tables], form: str) -> Iterator[Problem | SetAside]:
+    tools = _tools(Verified())
+    return (one for table in tables for one in read_problems(form, table, Path(), tools))
 
 
 def _tools(done: Verified) -> Tools:
@@ -325,3 +320,6 @@ def _tools(done: Verified) -> Tools:
         raise InputError("--format: expected one whose problems need no reference to be run")
 
     return Tools(unused, refuse)
+
+
+_UNREAD = Problem(id="", question="", test_kind=TestKind.STDIN, tests=())

@@ -122,7 +122,7 @@ def test_a_dry_run_lists_what_would_go_and_sends_nothing(demo: Path, hub: HubSer
     assert (done.returncode, writes(hub)) == (0, []) and not hub.repos
     listed = {line.split()[-1]: line for line in done.stdout.splitlines() if line.startswith("new ")}
     assert listed.keys() == {*(str(p.relative_to(demo)) for p in demo.rglob("*.parquet")), "README.md", "manifest.json"}
-    assert "kB" in listed["problems.parquet"] and f"{len(listed)} files of" in done.stdout
+    assert "kB" in listed["problems.parquet"] and f"{len(listed)} files would be sent, " in done.stdout
 
 
 def test_a_dry_run_without_a_hub_lists_all_and_says_so(demo: Path, tmp_path: Path) -> None:
