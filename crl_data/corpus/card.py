@@ -177,10 +177,16 @@ def _examples(folder: Path) -> dict[str, str]:
             for batch in rows.iter_batches(batch_size=16):
                 for record in batch.to_pylist():
                     if record["kind"] not in found:
-                        found[record["kind"]] = json.dumps(_cut(record), indent=2, ensure_ascii=False)
+                        found[record["kind"]] = _shown(record)
                 if len(found) == 2:
                     return found
     return found
+
+
+def _shown(record: dict[str, Any]) -> str:
+    """A record as JSON, a column a line, its texts cut."""
+    lines = [f"  {json.dumps(name)}: {json.dumps(cell, ensure_ascii=False)}" for name, cell in _cut(record).items()]
+    return "\n".join(("{", ",\n".join(lines), "}"))
 
 
 def _cut(value: Any) -> Any:
