@@ -42,6 +42,14 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset of `make demo`; to be read only."""
+    folder = tmp_path_factory.mktemp("shipped") / "demo"
+    build(ROOT / "recipes" / "demo.yaml", folder, quiet=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def judge() -> Iterator[Judge]:
     """A warm judge with the default policy."""
     with Judge(jobs=2) as judge:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from crl_data import Judge, Problem, Solution, build, load_records
+from crl_data import Judge, Problem, Solution, load_records
+from crl_data.corpus.manifest import read_manifest
 from crl_data.responses import parse_conclusion
 from crl_data.rows import Row, problem_of, read_rows, solution_of
 from crl_data.types import TestKind
-from tests.conftest import ROOT
 
 FOLDER = Path(str(files("crl_data") / "examples"))
 
@@ -54,12 +54,9 @@ def test_every_reference_holds_and_every_response_is_what_it_is_known_to_be(judg
     assert wrong == {}
 
 
-def test_the_critiques_are_of_what_the_demo_shows_and_conclude_what_they_are_known_to(tmp_path: Path) -> None:
+def test_the_critiques_are_of_what_the_demo_shows_and_conclude_what_they_are_known_to(demo: Path) -> None:
     """One of them concludes wrongly and one breaks off, as teachers do; one corrected solution is wrong."""
-    built = build(ROOT / "recipes" / "demo.yaml", tmp_path / "demo", quiet=True)
-    shown = {
-        record.solution_id: record.verdict for record in load_records(built.directory) if record.kind == "critique"
-    }
+    shown = {record.solution_id: record.verdict for record in load_records(demo) if record.kind == "critique"}
     written = {row.cells["solution_id"]: row.cells["response"] for row in rows("critiques.jsonl")}
     assert written.keys() == shown.keys() and len(shown) == 12
     agree = {name: parse_conclusion(text) for name, text in written.items()}
@@ -67,7 +64,7 @@ def test_the_critiques_are_of_what_the_demo_shows_and_conclude_what_they_are_kno
         "tile-frieze/right-2",
         "buoy-frames/right-1",
     }
-    told = built.manifest["critiques"]
+    told = read_manifest(demo)["critiques"]
     assert (told["kept"], told["wrong"], told["missing"]) == (10, 1, 1)
     assert (told["refined"]["asked"], told["refined"]["true"], told["refined"]["false"]) == (6, 5, 1)
 

@@ -20,13 +20,8 @@ from crl_data.corpus import card
 from crl_data.corpus.recipe import Recipe
 from crl_data.corpus.relabel import relabel
 from crl_data.licenses import card_licenses, hub_license
-from tests.conftest import PROBLEM_ROW, RIGHT_SUM, ROOT, write_rows
+from tests.conftest import PROBLEM_ROW, RIGHT_SUM, write_rows
 from tests.hub.metadata import faults
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(ROOT / "recipes" / "demo.yaml", tmp_path_factory.mktemp("card") / "demo", quiet=True).directory
 
 
 def text_of(directory: Path) -> str:

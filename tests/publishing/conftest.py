@@ -1,4 +1,4 @@
-"""What the tests of publishing share: the demo's dataset, and the command line beside a Hub on loopback."""
+"""What the tests of publishing share: a copy of the demo's dataset, and the command line beside a Hub on loopback."""
 
 from __future__ import annotations
 
@@ -13,23 +13,12 @@ import pytest
 
 from tests.hub.server import HubServer, User
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "demo.yaml"
 USERS = {"hf_writes": User("me", ("team",)), "hf_reads": User("me", may_write=False), "hf_other": User("other")}
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The dataset of `make demo`; not to be changed."""
-    out = tmp_path_factory.mktemp("published") / "demo"
-    command = [sys.executable, "-m", "crl_data", "build", str(RECIPE), "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return out
 
 
 @pytest.fixture
 def copy(demo: Path, tmp_path: Path) -> Path:
-    """The same, to be changed."""
+    """The demo's dataset, to be changed."""
     return Path(shutil.copytree(demo, tmp_path / "demo"))
 
 

@@ -117,7 +117,14 @@ def recipe_of(place: Place, server: Server) -> Path:
         "problems": [{"path": str(place.data / "problems.jsonl")}],
         "candidates": [
             {"sampler": "recorded", "path": f"{climbing}/solutions.jsonl"},
-            {"sampler": "openai", "model": "m", "base_url": server.url, "n": 2, "api_key_env": "OPENAI_API_KEY"},
+            {
+                "sampler": "openai",
+                "model": "m",
+                "base_url": server.url,
+                "n": 2,
+                "api_key_env": "OPENAI_API_KEY",
+                "retries": 1,
+            },
             {"sampler": "mutants", "per_problem": 1},
         ],
         "select": {"tokenizer": str(place.data / "tokenizer.json")},
@@ -190,7 +197,7 @@ def built(place: Place) -> tuple[Path, str]:
     with Server() as server:
         recipe = recipe_of(place, server)
         out, store = place.home / "out", place.home / "findings.sqlite"
-        for more in (["--dry-run"], [], ["--json"], ["--debug"]):
+        for more in (["--dry-run"], [], ["--json", "--debug"]):
             done = place.run("build", recipe, "--out", out, "--store", store, *more)
             assert done.returncode == 0, done.stderr
             said.append(done.stdout + done.stderr)
