@@ -181,10 +181,18 @@ class HubTables:
             stream = datasets.load_dataset(self.name, config, split=split, revision=self.revision, streaming=True)
             yield from stream
 
-    def _split(self, config: str | None) -> str:
+    def splits(self) -> list[str]:
+        """The splits of the config that is meant."""
+        with self._asking():
+            return self._splits(self.which.config)
+
+    def _splits(self, config: str | None) -> list[str]:
         import datasets
 
-        splits: list[str] = datasets.get_dataset_split_names(self.name, config, revision=self.revision)
+        return list(datasets.get_dataset_split_names(self.name, config, revision=self.revision))
+
+    def _split(self, config: str | None) -> str:
+        splits = self._splits(config)
         if len(splits) == 1 or "train" in splits:
             return "train" if "train" in splits else splits[0]
         raise InputError(f"{_HUB}{self.name}: split: expected one of {', '.join(splits)}, got none")

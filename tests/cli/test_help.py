@@ -40,6 +40,8 @@ OPTIONS = {
     "relabel": "--threshold --out",
     "report": "",
     "export": "--to --out",
+    "verify": "--sample --seed --format --config --split --revision --threshold --libraries --fail-under --sandbox "
+    "--allow-weak --jobs",
     "serve": "--host --port --token --jobs --sandbox --allow-weak --queue --libraries",
     "doctor": "",
 }
@@ -52,10 +54,11 @@ ARGUMENTS = {
     "relabel": ["DIR"],
     "report": ["DIR"],
     "export": ["DIR"],
+    "verify": ["DIR|REPO"],
     "serve": [],
     "doctor": [],
 }
-NOT_BUILT = ["quality", "push", "verify"]
+NOT_BUILT = ["quality", "push"]
 
 
 def loaded_by(statement: str, heavy: list[str]) -> list[str]:
