@@ -15,6 +15,7 @@ from crl_data.importers.tables import Which
 from crl_data.judging import Policy
 
 _CUT = 300
+_REASONS = 10
 
 
 def run(
@@ -143,7 +144,10 @@ def _count(name: str, n: int, more: str = "") -> str:
 
 
 def _reasons(counts: Counter[str]) -> list[str]:
-    return [_count("", n, _line(reason)) for reason, n in counts.most_common()]
+    """The most frequent reasons, and how many there are for all others."""
+    lines = [_count("", n, _line(reason)) for reason, n in counts.most_common(_REASONS)]
+    others = sum(n for _, n in counts.most_common()[_REASONS:])
+    return [*lines, *([_count("", others, "for other reasons, which --json tells")] if others else [])]
 
 
 def _row(one: Again) -> str:

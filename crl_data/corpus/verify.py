@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from crl_data.columns import RECORD, describe
+from crl_data.columns import RECORD, Fault, describe
 from crl_data.corpus.gather import OF_SOURCE
 from crl_data.corpus.manifest import read_manifest
 from crl_data.corpus.outputs import file_hash
@@ -32,6 +32,7 @@ from crl_data.judging import JUDGE_VERSION, Judge, Policy
 from crl_data.judging.limits import Calibration
 from crl_data.metrics.estimates import wilson
 from crl_data.problems import fault_of
+from crl_data.responses import code_of
 from crl_data.rows import SUFFIXES, Row, make_problem, read_rows, record_files, row_faults
 from crl_data.sandbox import open_sandbox
 from crl_data.types import JudgeInfo, Judgement, Outcome, Problem, Solution
@@ -373,14 +374,13 @@ def _case(row: Row, otherwise: Policy) -> _Case:
     for error in row_faults(row, RECORD):
         raise error
     cells = row.cells
-    fault = fault_of(make_problem(cells | {"id": cells["problem_id"]}), cells["test_kind"])
+    read = make_problem(cells | {"id": cells["problem_id"]})
+    fault = fault_of(read, cells["test_kind"]) or _greedy(read)
     if fault is not None:
         raise RowError(row.place, fault.field, fault.expected, fault.came)
     record = make_record(cells)
     if record.pass_rate is not None and not 0 <= record.pass_rate <= 1:
         raise RowError(row.place, "pass_rate", "a share from 0 to 1", describe(record.pass_rate))
-    problem = as_problem(record)
-    _check_limits(problem, row.place)
     try:
         policy, known = policy_of(record, otherwise), calibration_of(record)
     except InputError as error:
@@ -389,7 +389,7 @@ def _case(row: Row, otherwise: Policy) -> _Case:
         id=record.id,
         verdict=bool(record.verdict),
         pass_rate=record.pass_rate,
-        problem=problem,
+        problem=as_problem(record),
         solution=Solution(problem_id=record.problem_id, id=record.solution_id or "", code=record.solution),
         policy=policy,
         known=known,
@@ -397,11 +397,13 @@ def _case(row: Row, otherwise: Policy) -> _Case:
     )
 
 
-def _check_limits(problem: Problem, place: str) -> None:
+def _greedy(problem: Problem) -> Fault | None:
+    """Where a problem asks for more than it may."""
     for name, most, unit in (("time_limit_s", MOST_S, "s"), ("memory_limit_mb", MOST_MB, "MB")):
         value = getattr(problem, name)
         if value is not None and value > most:
-            raise RowError(place, name, f"at most {most:g} {unit}", f"{value:g}")
+            return Fault(name, f"at most {most:g} {unit}", f"{value:g}")
+    return None
 
 
 # --- solutions that others labelled -----------------------------------------------------------------------------------
@@ -410,38 +412,67 @@ def _check_limits(problem: Problem, place: str) -> None:
 def _of_solutions(
     tables: Tables, form: str, otherwise: Policy, sample: int, seed: int, done: Verified, seen: Seen[Any]
 ) -> list[_Case]:
-    """A sample of labelled solutions, and then their problems: two turns through the source."""
+    """A sample of labelled solutions, with their problems.
+
+    Three turns through the source, so that neither its solutions nor its problems are held: which problems are none, the
+    solutions of the others, and the problems of those that were drawn.
+    """
 
     def unused() -> Any:
         raise AssertionError("no format of labelled solutions needs a reference to be run")
 
+    def ignored(
+        error: RowError,
+    ) -> None:  # each turn reads all rows; they are counted where it is solutions that are read
+        done.first_bad_row = done.first_bad_row or str(error)
+
+    def problems(what: str) -> Iterator[Problem | SetAside]:
+        yield from seen(read_problems(form, tables, Path(), Tools(unused, ignored)), what, None)
+
+    aside: dict[str, str] = {}
+    for problem in problems("reading problems"):
+        if isinstance(problem, SetAside):
+            aside[problem.id] = f"are of a problem that is set aside: {problem.reason}"[:_MESSAGE]
+        elif greedy := _greedy(problem):
+            aside[problem.id] = f"are of a problem that asks for too much: {greedy.field}: {greedy.came}"[:_MESSAGE]
     held: Reservoir[tuple[Solution, bool]] = Reservoir(sample, seed)
     tools = Tools(unused, lambda error: _bad_row(error, done))
     for solution in seen(read_solutions(form, tables, Path(), tools, lambda name: ()), "reading", None):
         done.rows += 1
         verdict = _label(solution, otherwise.threshold)
-        if verdict is not None:
-            done.labelled += 1
-            held.offer((solution, verdict))
+        if verdict is None:
+            continue
+        done.labelled += 1
+        code, _ = code_of(solution)
+        if code is None:  # none that our rule finds, which is no word about what was labelled
+            done.not_executable["carry no code that is found in the response"] += 1
+        elif solution.problem_id in aside:
+            done.not_executable[aside[solution.problem_id]] += 1
+        else:
+            held.offer((replace(solution, code=code), verdict))
     drawn = held.drawn()
     done.drawn = len(drawn)
-    problems = _problems(tables, form, {solution.problem_id for solution, _ in drawn}, unused, seen)
+    wanted = {solution.problem_id for solution, _ in drawn}
+    found: dict[str, Problem] = {}
+    for problem in problems("reading problems of the sample") if wanted else ():
+        if isinstance(problem, Problem) and problem.id in wanted:
+            found[problem.id] = problem
+            if len(found) == len(wanted):
+                break
     cases = []
     for solution, verdict in drawn:
-        problem = problems.get(solution.problem_id)
-        if isinstance(problem, Problem):
-            case = _Case(
-                id=f"{solution.problem_id}:{solution.id}",
-                verdict=verdict,
-                pass_rate=_rate_of_source(solution),
-                problem=problem,
-                solution=solution,
-                policy=otherwise,
-            )
-            cases.append(case)
-        else:
-            why = problem or "no row gives it"
-            done.not_judged[f"are of a problem that is not there: {why}"[:_MESSAGE]] += 1
+        if solution.problem_id not in found:
+            done.not_judged["are of a problem that no row gives"] += 1
+            continue
+        case = _Case(
+            id=f"{solution.problem_id}:{solution.id}",
+            verdict=verdict,
+            pass_rate=_rate_of_source(solution),
+            problem=found[solution.problem_id],
+            solution=solution,
+            policy=otherwise,
+        )
+        cases.append(case)
     return cases
 
 
@@ -458,28 +489,6 @@ def _label(solution: Solution, threshold: float) -> bool | None:
 def _rate_of_source(solution: Solution) -> float | None:
     rate = solution.extra.get(_PASS_RATE_OF_SOURCE)
     return rate if isinstance(rate, int | float) and not isinstance(rate, bool) and 0 <= rate <= 1 else None
-
-
-def _problems(
-    tables: Tables, form: str, wanted: set[str], unused: Callable[[], Any], seen: Seen[Any]
-) -> dict[str, Problem | str]:
-    """The problems of these ids, or why one is none. Nothing more is read than it takes to find them."""
-    found: dict[str, Problem | str] = {}
-    bad: list[str] = []
-    tools = Tools(unused, lambda error: bad.append(str(error)) if not bad else None)
-    for problem in seen(read_problems(form, tables, Path(), tools), "reading problems", None):
-        if problem.id in wanted:
-            if isinstance(problem, SetAside):
-                found[problem.id] = problem.reason
-            else:
-                try:
-                    _check_limits(problem, problem.id)
-                    found[problem.id] = problem
-                except RowError as error:
-                    found[problem.id] = str(error)
-        if len(found) == len(wanted):
-            break
-    return found
 
 
 # --- executing --------------------------------------------------------------------------------------------------------

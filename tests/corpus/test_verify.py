@@ -284,7 +284,7 @@ def test_a_row_that_asks_for_what_no_judge_does_is_told_and_the_others_are_judge
     assert told in next(iter(done.not_judged))
 
 
-def test_parts_ofcells_of_result_that_nobody_knows_do_no_harm(pool: Path, tmp_path: Path) -> None:
+def test_parts_of_cells_that_nobody_knows_do_no_harm(pool: Path, tmp_path: Path) -> None:
     def more(row: dict[str, Any]) -> None:
         row["judge"]["mood"] = row["source"]["colour"] = row["sampler"]["weather"] = "fine"
         row["reviewed_by"] = {"name": "nobody"}
@@ -407,10 +407,28 @@ def test_labelled_solutions_of_a_known_format_are_executed_on_its_problems(tmp_p
     ]
     path = str(write_rows(tmp_path / "taco.jsonl", rows))
     done = verify(path, form="taco")
-    assert (done.rows, done.labelled, done.drawn, len(done.agreed)) == (4, 4, 4, 2)
+    assert (done.rows, done.labelled, done.drawn, len(done.agreed)) == (4, 4, 3, 2)
     assert [(one.stored_verdict, one.verdict, one.pass_rate) for one in done.flips] == [(True, False, 0.5)]
-    assert done.not_judged == {"are of a problem that is not there: it has no tests": 1}
+    assert done.not_executable == {"are of a problem that is set aside: it has no tests": 1}
     assert verify(path, form="taco", otherwise=Policy(threshold=0.4)).flips == []
+
+
+def test_labelled_solutions_that_cannot_be_executed_are_told_by_reason(tmp_path: Path) -> None:
+    """Of three problems one is cut off in the file, one asks for an hour a test, and one has an answer without code."""
+    tests = json.dumps({"inputs": ["1 2\n"], "outputs": ["3\n"]})
+    common = {**TACO, "starter_code": "", "input_output": tests}
+    rows = [
+        {**common, "question": "Sum.", "solutions": json.dumps([RIGHT, " "])},
+        {**common, "question": "Slowly.", "solutions": json.dumps([RIGHT]), "time_limit": "3600.0 seconds"},
+        {**common, "question": "Broken.", "solutions": "[1"},
+    ]
+    done = verify(str(write_rows(tmp_path / "taco.jsonl", rows)), form="taco")
+    assert (done.rows, done.bad_rows, done.labelled, len(done.agreed)) == (3, 1, 3, 1)
+    assert "taco.jsonl:3: solutions: " in done.first_bad_row
+    assert done.not_executable == {
+        "carry no code that is found in the response": 1,
+        "are of a problem that asks for too much: time_limit_s: 3600": 1,
+    }
 
 
 def test_solutions_that_their_source_calls_wrong_are_flips_where_they_are_right(tmp_path: Path) -> None:
@@ -436,7 +454,7 @@ def test_a_pass_rate_of_the_source_is_a_verdict_at_the_threshold(tmp_path: Path)
 def test_the_defects_of_quixbugs_are_wrong_but_for_one_that_few_tests_see(shared_data: Path) -> None:
     path = str(shared_data / "quixbugs" / "quixbugs.jsonl.gz")
     done = verify(path, form="quixbugs", sample=ALL, otherwise=Policy(libraries=()))
-    assert (done.labelled, len(done.again), sum(done.not_judged.values())) == (82, 62, 20)
+    assert (done.labelled, len(done.again), done.not_executable.total()) == (82, 62, 20)
     assert [one.id for one in done.flips] == ["quixbugs/quicksort:quixbugs/quicksort/buggy"]  # passes 12 of 13
     strict = verify(path, form="quixbugs", sample=ALL, otherwise=Policy(threshold=1.0, libraries=()))
     assert strict.flips == [] and len(strict.agreed) == 62
@@ -465,6 +483,7 @@ def test_a_dataset_on_the_hub_is_verified_as_it_is_on_disk(built: Path, tmp_path
     assert not list((tmp_path / "hf").rglob("*.parquet"))  # streamed
 
 
+@pytest.mark.slow
 def test_a_hub_that_fails_in_the_middle_or_has_no_such_data_set_is_one_line(pool: Path, tmp_path: Path) -> None:
     rows = rows_of(pool)
     folder = tmp_path / "there"
