@@ -14,6 +14,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from crl_data import build
 from crl_data.judging import Judge, Policy
 from crl_data.judging.policy import Way
 from crl_data.sandbox import Limits, Observation, Program, Runner, open_sandbox

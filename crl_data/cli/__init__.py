@@ -261,37 +261,45 @@ def verify(
     source: Annotated[
         str,
         typer.Argument(
-            metavar="DIR|REPO", help="A built dataset, other files of rows, or the id of a data set on the Hub."
+            metavar="DIR|REPO", help="A built dataset, a folder or file of rows, or the id of a data set on the Hub."
         ),
     ],
-    sample: Annotated[int, typer.Option(min=1, help="How many rows, drawn at random.")] = 100,
+    sample: Annotated[int, typer.Option(min=1, help="How many rows are drawn; all where there are fewer.")] = 100,
     seed: Annotated[int, typer.Option(help="What they are drawn by.")] = 0,
-    config: Annotated[str | None, typer.Option(metavar="NAME", help="Which config of the data set.")] = None,
-    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only this split.  [default: all]")] = None,
-    revision: Annotated[str | None, typer.Option(metavar="NAME", help="Which commit, branch or tag.")] = None,
     format_: Annotated[
         str | None,
         typer.Option(
             "--format",
             metavar="NAME",
-            help="Labelled solutions of this format, as import reads it, instead of records.",
+            help="records, critique-verl, or labelled solutions: acecode, apps, codecontests, mapcoder, quixbugs, rstar or "
+            "taco.  [default: what the first row looks like]",
         ),
     ] = None,
-    threshold: Annotated[float, typer.Option(help="Of rows that do not name the threshold of their verdict.")] = 0.8,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="How many at once.  [default: one for each processor]")
+    config: Annotated[str | None, typer.Option(metavar="NAME", help="Which config of the data set.")] = None,
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only this split.  [default: all]")] = None,
+    revision: Annotated[str | None, typer.Option(metavar="NAME", help="Which commit, branch or tag.")] = None,
+    threshold: Annotated[float, typer.Option(help="Of rows that do not say theirs.")] = 0.8,
+    libraries: Annotated[
+        str, typer.Option(metavar="NAME,...", help="What solutions of rows that do not say theirs may import.")
+    ] = "numpy",
+    fail_under: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="SHARE", help="End with status 1 where less than this share agrees."),
     ] = None,
     sandbox: Annotated[str, typer.Option(metavar="auto|local|docker|none", help="Behind which walls.")] = "auto",
     allow_weak: AllowWeak = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="How many at once.  [default: one for each processor]")
+    ] = None,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Execute rows of a dataset again, ours or others': how many verdicts agree, and every one that does not."""
+    """Execute rows of a dataset again, ours or others': how many verdicts agree, and every flip."""
     from crl_data.cli.verify import run
     from crl_data.importers.tables import Which
 
     which = Which(config=config, split=split, revision=revision)
-    run(source, which, sample, format_, seed, threshold, jobs, sandbox, allow_weak, json_)
+    run(source, which, sample, seed, format_, threshold, libraries, fail_under, sandbox, allow_weak, jobs, json_)
 
 
 @app.command()

@@ -184,15 +184,16 @@ class HubTables:
 
     def splits(self) -> list[str]:
         """The splits of the config that is meant."""
+        with self._asking():
+            return self._splits(self.which.config)
+
+    def _splits(self, config: str | None) -> list[str]:
         import datasets
 
-        with self._asking():
-            return list(datasets.get_dataset_split_names(self.name, self.which.config, revision=self.revision))
+        return list(datasets.get_dataset_split_names(self.name, config, revision=self.revision))
 
     def _split(self, config: str | None) -> str:
-        import datasets
-
-        splits: list[str] = datasets.get_dataset_split_names(self.name, config, revision=self.revision)
+        splits = self._splits(config)
         if len(splits) == 1 or "train" in splits:
             return "train" if "train" in splits else splits[0]
         raise InputError(f"{_HUB}{self.name}: split: expected one of {', '.join(splits)}, got none")

@@ -41,7 +41,8 @@ OPTIONS = {
     "report": "",
     "export": "--to --out --split --reward --margin --per-problem",
     "push": "--private --dry-run --allow-license",
-    "verify": "--sample --seed --config --split --revision --format --threshold --jobs --sandbox",
+    "verify": "--sample --seed --format --config --split --revision --threshold --libraries --fail-under --sandbox "
+    "--allow-weak --jobs",
     "serve": "--host --port --token --jobs --sandbox --allow-weak --queue --libraries",
     "doctor": "",
 }
