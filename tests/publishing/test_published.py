@@ -117,7 +117,7 @@ def test_it_is_verified_from_the_hub_and_flips_that_were_pushed_are_found(
 ) -> None:
     done = crl_data(pushed, tmp_path, "verify", "me/demo", "--json", token=None)
     told = json.loads(done.stdout)
-    assert done.returncode == 0 and (told["executed"], told["agree"], told["flips"]) == (12, 12, []), done.stderr
+    assert done.returncode == 0 and (told["executed"], told["agreed"], told["flips"]) == (12, 12, []), done.stderr
     shard = copy / "data" / "train-00000-of-00001.parquet"
     table = pq.read_table(shard)
     rows = table.to_pylist()
@@ -129,7 +129,7 @@ def test_it_is_verified_from_the_hub_and_flips_that_were_pushed_are_found(
     (copy / "manifest.json").write_text(json.dumps(manifest))
     assert crl_data(pushed, tmp_path, "push", copy, "me/turned").returncode == 0
     found = json.loads(crl_data(pushed, tmp_path, "verify", "me/turned", "--json", token=None).stdout)
-    assert [(one["id"], one["stored"], one["verdict"]) for one in found["flips"]] == [
+    assert [(one["id"], one["stored_verdict"], one["verdict"]) for one in found["flips"]] == [
         (turned["id"], turned["verdict"], not turned["verdict"])
     ]
     assert "crl-data verify me/demo --sample 100" in pushed.repos["dataset", "me/demo"].files["README.md"].read_text()
