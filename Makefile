@@ -19,8 +19,9 @@ test: $(VENV)/.installed-dev
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
 
-test-trainers: $(VENV)/.installed-trainers  # the rewards inside the real TRL, verl and verifiers
-	$(BIN)/python -m pytest tests/rewards/test_trl.py tests/rewards/test_verl.py tests/rewards/test_verifiers.py
+test-trainers: $(VENV)/.installed-trainers  # the rewards, and exported rows, inside the real TRL, verl and verifiers
+	$(BIN)/python -m pytest tests/rewards/test_trl.py tests/rewards/test_verl.py tests/rewards/test_verifiers.py \
+		tests/export/test_trl.py tests/train/test_publish.py
 
 test-models: $(VENV)-vllm/.installed build/small-model/config.json  # a real model of 135M parameters in the real vLLM
 	CRL_SMALL_MODEL=$(CURDIR)/build/small-model $(VENV)-vllm/bin/python -m pytest -m slow \

@@ -50,6 +50,10 @@ class Struct:
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 
+    def only(self, *names: str) -> Struct:
+        """Some of the columns, in their order."""
+        return Struct(tuple(column for column in self.columns if column.name in names))
+
 
 Type = Scalar | ListOf | Struct
 _STRING, _INT, _FLOAT, _BOOL = Scalar(str), Scalar(int), Scalar(float), Scalar(bool)
@@ -63,6 +67,8 @@ def _struct(required: dict[str, Type], optional: dict[str, Type], order: str = "
     return Struct(tuple(columns))
 
 
+MESSAGES = ListOf(_struct({"role": _STRING, "content": _STRING}, {}))
+"""A conversation."""
 TESTS = ListOf(_struct({"input": _STRING}, {"expected": _STRING}))
 SOURCE = _struct({}, {"dataset": _STRING, "revision": _STRING, "license": _STRING, "url": _STRING})
 SAMPLER = _struct(
@@ -142,7 +148,7 @@ RECORD = _struct(
     {
         "id": _STRING,
         "kind": _STRING,
-        "prompt": ListOf(_struct({"role": _STRING, "content": _STRING}, {})),
+        "prompt": MESSAGES,
         "prompt_template": _STRING,
         "question": _STRING,
         "label_source": _STRING,
@@ -196,6 +202,61 @@ DIFFICULTY = _struct(
         "model": _STRING,
     },
 )
+# the rows of other people's programs, which `export` writes
+VERL = _struct(
+    {
+        "data_source": _STRING,
+        "prompt": MESSAGES,
+        "ability": _STRING,
+        "reward_model": _struct({"style": _STRING, "ground_truth": _STRING}, {}),
+        "extra_info": _struct(
+            {"split": _STRING, "index": _INT, "id": _STRING},
+            {"correctness": _BOOL, "inputs_outputs": _STRING, "crl": _STRING},
+        ),
+    },
+    {},
+)
+CFT = _struct(
+    {
+        "id": _STRING,
+        "problem_id": _STRING,
+        "solution_id": _STRING,
+        "prompt": MESSAGES,
+        "completion": MESSAGES,
+        "prompt_template": _STRING,
+        "verdict": _BOOL,
+    },
+    {"sampler": SAMPLER, "source": SOURCE},
+)
+CGD = _struct(
+    {
+        "id": _STRING,
+        "problem_id": _STRING,
+        "solution_id": _STRING,
+        "prompt": MESSAGES,
+        "completion": MESSAGES,
+        "prompt_template": _STRING,
+        "question": _STRING,
+        "solution": _STRING,
+        "critique": _STRING,
+        "refined_code": _STRING,
+    },
+    {"refined_pass_rate": _FLOAT, "sampler": SAMPLER, "source": SOURCE},
+)
+PAIR = _struct(
+    {
+        "problem_id": _STRING,
+        "chosen_id": _STRING,
+        "rejected_id": _STRING,
+        "prompt": MESSAGES,
+        "chosen": MESSAGES,
+        "rejected": MESSAGES,
+        "chosen_pass_rate": _FLOAT,
+        "rejected_pass_rate": _FLOAT,
+    },
+    {"chosen_sampler": SAMPLER, "rejected_sampler": SAMPLER, "source": SOURCE},
+)
+FINE_TUNING = _struct({"messages": MESSAGES}, {})
 JUDGED_BY = (
     *("test_kind", "entry_point", "test_setup", "checker"),
     *("starter_code", "time_limit_s", "memory_limit_mb"),

@@ -79,6 +79,13 @@ def fenced_blocks(text: str) -> list[tuple[str, str]]:
     return blocks
 
 
+def fenced(code: str) -> str:
+    """Code as an answer has it: in a block whose fence it does not hold."""
+    longest = max(map(len, re.findall(r"`+", code)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}python\n{code.rstrip(chr(10))}\n{fence}\n"
+
+
 def _all_blocks(answer: str) -> str | None:
     kept = []
     for match in _OFFICIAL_BLOCK.finditer(answer):

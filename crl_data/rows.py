@@ -15,7 +15,7 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
@@ -48,16 +48,19 @@ class Row:
 # --- reading ----------------------------------------------------------------------------------------------------------
 
 
-def read_rows(path: Path, max_field_mb: int = MAX_FIELD_MB) -> Iterator[Row | RowError]:
+def read_rows(
+    path: Path, max_field_mb: int = MAX_FIELD_MB, names: Sequence[str] | None = None
+) -> Iterator[Row | RowError]:
     """The rows of a file, in order. A row that is none is given as the `RowError` that says so; reading goes on after it.
 
-    Raises `InputError` where the file is not there, has no known suffix, or breaks off.
+    names: of Parquet, only these columns are read. Raises `InputError` where the file is not there, has no known suffix, or
+    breaks off.
     """
     if not path.is_file():
         came = "a folder" if path.is_dir() else "something else"
         raise InputError(f"{path}: expected a file, got {came}" if path.exists() else f"{path}: no such file")
     if path.name.endswith(".parquet"):
-        yield from _read_parquet(path)
+        yield from _read_parquet(path, names)
     elif path.name.endswith((".jsonl", ".jsonl.gz")):
         yield from _read_json_lines(path, max_field_mb)
     else:
@@ -101,7 +104,7 @@ def _start_of(line: bytes) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def _read_parquet(path: Path) -> Iterator[Row | RowError]:
+def _read_parquet(path: Path, names: Sequence[str] | None) -> Iterator[Row | RowError]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -110,7 +113,7 @@ def _read_parquet(path: Path) -> Iterator[Row | RowError]:
         with pq.ParquetFile(path, pre_buffer=False, buffer_size=_BUFFER) as file:
             _check_version(path, file.schema_arrow.metadata or {})
             number = 0
-            for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata)):
+            for batch in file.iter_batches(batch_size=_rows_at_once(file.metadata), columns=names):
                 for cells in _cells(batch):
                     number += 1
                     place = f"{path}: row {number}"
@@ -160,10 +163,13 @@ def as_json(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def whole_rows(files: Iterable[Path], columns: Struct) -> Iterator[Row]:
-    """The rows of files, one after another. Raises `RowError` at the first that is not as its columns say."""
+def whole_rows(files: Iterable[Path], columns: Struct, *, no_others: bool = False) -> Iterator[Row]:
+    """The rows of files, one after another. Raises `RowError` at the first that is not as its columns say.
+
+    no_others: of Parquet, no other columns than these are read.
+    """
     for file in files:
-        for row in read_rows(file):
+        for row in read_rows(file, names=columns.names() if no_others else None):
             if isinstance(row, RowError):
                 raise row
             for error in row_faults(row, columns):
@@ -294,7 +300,7 @@ class RowWriter:
 
     def __enter__(self) -> RowWriter:
         with writing(self.path):
-            self._file = _open(self._temporary, compress=self.path.name.endswith(".gz"))
+            self._file = open_lines(self._temporary, compress=self.path.name.endswith(".gz"))
         return self
 
     def write(self, cells: dict[str, Any]) -> None:
@@ -336,7 +342,8 @@ def writing(path: Path) -> Iterator[None]:
         raise WorkError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def _open(path: Path, compress: bool) -> IO[bytes]:
+def open_lines(path: Path, compress: bool) -> IO[bytes]:
+    """A new file for lines of JSON, which `json_pieces` gives."""
     return io.BufferedWriter(_Gzip(path) if compress else path.open("wb", buffering=0), _BUFFER)
 
 

@@ -1,1 +1,1 @@
-"""A thin TRL trainer for critique coders. Nothing is here yet: the command `crl-train` is not built."""
+"""A thin TRL trainer for critique coders. The command `crl-train` is not built yet; the card of a model and its push are."""

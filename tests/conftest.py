@@ -14,6 +14,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from crl_data import build
 from crl_data.judging import Judge, Policy
 from crl_data.judging.policy import Way
 from crl_data.sandbox import Limits, Observation, Program, Runner, open_sandbox
@@ -39,6 +40,14 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"the real data is not there: {SHARED} (set CRL_SHARED_DATA)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The dataset of `make demo`; to be read only."""
+    folder = tmp_path_factory.mktemp("shipped") / "demo"
+    build(ROOT / "recipes" / "demo.yaml", folder, quiet=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

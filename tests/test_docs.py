@@ -22,6 +22,7 @@ from crl_data import columns
 from crl_data.cli import app
 from crl_data.compare import NAMED
 from crl_data.corpus.recipe import AskedModel, LocalModel, Recipe, Written
+from crl_data.export import Format
 from crl_data.importers import PROBLEM_FORMATS, SOLUTION_FORMATS
 from crl_data.judging import JUDGE_VERSION, Isolation, LimitFrom, Timeouts
 from crl_data.responses import Extraction
@@ -288,6 +289,14 @@ def test_columns_that_only_a_build_has_are_told() -> None:
     told = section(page("data-format.md"), "## The build directory")
     of_candidates = set(columns.CANDIDATE.names()) - set(columns.SOLUTION.names())
     assert [name for name in {*of_candidates, "set_aside"} if f"`{name}`" not in told] == []
+
+
+def test_every_form_of_export_has_a_section_with_all_its_columns() -> None:
+    text = page("export.md")
+    assert set(map(str, Format)) == first_cells(section(text, "## The forms"))
+    for form, struct in (("cft", columns.CFT), ("cgd", columns.CGD), ("pairs", columns.PAIR)):
+        assert first_cells(section(text, f"## {form}")) == set(struct.names())
+    assert set(columns.FINE_TUNING.names()) <= set(re.findall(r'"(\w+)"', section(text, "## openai")))
 
 
 def test_the_schema_version_is_told() -> None:

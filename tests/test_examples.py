@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from crl_data import Judge, Problem, Solution
+from crl_data import Judge, Problem, Solution, load_records
+from crl_data.corpus.manifest import read_manifest
+from crl_data.responses import parse_conclusion
 from crl_data.rows import Row, problem_of, read_rows, solution_of
 from crl_data.types import TestKind
 
@@ -50,6 +52,21 @@ def test_every_reference_holds_and_every_response_is_what_it_is_known_to_be(judg
         if one.verdict is not solution.extra["verdict"]
     }
     assert wrong == {}
+
+
+def test_the_critiques_are_of_what_the_demo_shows_and_conclude_what_they_are_known_to(demo: Path) -> None:
+    """One of them concludes wrongly and one breaks off, as teachers do; one corrected solution is wrong."""
+    shown = {record.solution_id: record.verdict for record in load_records(demo) if record.kind == "critique"}
+    written = {row.cells["solution_id"]: row.cells["response"] for row in rows("critiques.jsonl")}
+    assert written.keys() == shown.keys() and len(shown) == 12
+    agree = {name: parse_conclusion(text) for name, text in written.items()}
+    assert {name for name, said in agree.items() if said is not shown[name]} == {
+        "tile-frieze/right-2",
+        "buoy-frames/right-1",
+    }
+    told = read_manifest(demo)["critiques"]
+    assert (told["kept"], told["wrong"], told["missing"]) == (10, 1, 1)
+    assert (told["refined"]["asked"], told["refined"]["true"], told["refined"]["false"]) == (6, 5, 1)
 
 
 def test_slow_ones_time_out_where_the_reference_does_not(judge: Judge) -> None:

@@ -198,19 +198,108 @@ def report(
 @app.command()
 def export(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
-    to: Annotated[str, typer.Option(metavar="verl", help="The format.")],
-    out: Annotated[Path, typer.Option(metavar="PATH", help="A folder, or the .parquet file of one split.")],
-    reward: Annotated[
-        str, typer.Option(metavar="official|ours", help="Rows for the official reward alone, or for ours: all.")
-    ] = "official",
+    to: Annotated[str, typer.Option(metavar="verl|cft|cgd|pairs|openai", help="The format.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            metavar="PATH",
+            help="A folder, or the file of one split: .parquet, with openai .jsonl; cft, cgd, pairs: both.",
+        ),
+    ],
     split: Annotated[str | None, typer.Option(metavar="NAME", help="Only this split.  [default: all]")] = None,
+    reward: Annotated[
+        str | None,
+        typer.Option(
+            metavar="official|ours",
+            help="verl: rows for the official reward alone, or for ours: all.  [default: official]",
+        ),
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, metavar="SHARE", help="pairs: at least this share of the tests apart.  [default: 0.4]"
+        ),
+    ] = None,
+    per_problem: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="pairs: at most so many a problem.  [default: all]")
+    ] = None,
     json_: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Write the records of a built dataset in another program's format."""
+    """Write a built dataset in another program's format."""
     from crl_data.cli.export import run
 
-    run(directory, to, out, reward, split, json_)
+    run(directory, to, out, split, {"reward": reward, "margin": margin, "per_problem": per_problem}, json_)
+
+
+@app.command()
+def push(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A built dataset.")],
+    repo: Annotated[
+        str, typer.Argument(metavar="REPO_ID", help="OWNER/NAME on the Hub; NAME alone is the token's owner's.")
+    ],
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    allow_license: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Let this licence pass, `unknown` too, beside those the recipe allows; may be repeated.",
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would go, with sizes.")] = False,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Publish a built dataset on the Hugging Face Hub: data, card and manifest in one commit."""
+    from crl_data.cli.push import run
+
+    run(directory, repo, private, allow_license or [], dry_run, json_)
+
+
+@app.command()
+def verify(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="DIR|REPO", help="A built dataset, a folder or file of rows, or the id of a data set on the Hub."
+        ),
+    ],
+    sample: Annotated[int, typer.Option(min=1, help="How many rows are drawn; all where there are fewer.")] = 100,
+    seed: Annotated[int, typer.Option(help="What they are drawn by.")] = 0,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="records, critique-verl, or labelled solutions: acecode, apps, codecontests, mapcoder, quixbugs, rstar or "
+            "taco.  [default: what the first row looks like]",
+        ),
+    ] = None,
+    config: Annotated[str | None, typer.Option(metavar="NAME", help="Which config of the data set.")] = None,
+    split: Annotated[str | None, typer.Option(metavar="NAME", help="Only this split.  [default: all]")] = None,
+    revision: Annotated[str | None, typer.Option(metavar="NAME", help="Which commit, branch or tag.")] = None,
+    threshold: Annotated[float, typer.Option(help="Of rows that do not say theirs.")] = 0.8,
+    libraries: Annotated[
+        str, typer.Option(metavar="NAME,...", help="What solutions of rows that do not say theirs may import.")
+    ] = "numpy",
+    fail_under: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, metavar="SHARE", help="End with status 1 where less than this share agrees."),
+    ] = None,
+    sandbox: Annotated[str, typer.Option(metavar="auto|local|docker|none", help="Behind which walls.")] = "auto",
+    allow_weak: AllowWeak = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="How many at once.  [default: one for each processor]")
+    ] = None,
+    json_: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Execute rows of a dataset again, ours or others': how many verdicts agree, and every flip."""
+    from crl_data.cli.verify import run
+    from crl_data.importers.tables import Which
+
+    which = Which(config=config, split=split, revision=revision)
+    run(source, which, sample, seed, format_, threshold, libraries, fail_under, sandbox, allow_weak, jobs, json_)
 
 
 @app.command()

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crl_data.corpus.records import CRITIQUE, as_problem, calibration_of, find_record
+from crl_data.corpus.records import CRITIQUE, as_problem, calibration_of, find_record, policy_of
 from crl_data.errors import InputError
-from crl_data.judging import Isolation, Judge, Policy, Timeouts
+from crl_data.judging import Judge
 from crl_data.judging.explain import Explained, explain
 from crl_data.types import Record, Solution
 
@@ -24,21 +24,8 @@ def run(directory: Path, name: str, sandbox: str, as_json: bool) -> None:
         )
     if record.solution is None or not record.tests:
         raise InputError(f"{name}: expected a solution and tests to run again, got a record with a given verdict alone")
-    policy = (
-        Policy()
-        if record.judge is None
-        else Policy(
-            threshold=record.judge.threshold,
-            timeouts=Timeouts(record.judge.timeouts),
-            max_timeouts=record.judge.max_timeouts,
-            isolation=Isolation(record.judge.isolation),
-            libraries=tuple(
-                part.split()[0] for part in record.judge.runtime.split("; ")[1:] if not part.startswith("image ")
-            ),
-        )
-    )
     solution = Solution(problem_id=record.problem_id, id=record.solution_id or "", code=record.solution)
-    with Judge(jobs=1, sandbox=sandbox, policy=policy) as judge:
+    with Judge(jobs=1, sandbox=sandbox, policy=policy_of(record)) as judge:
         found = explain(judge, as_problem(record), solution, calibration_of(record))
     print(json.dumps(_cells(record, found), ensure_ascii=False, indent=2) if as_json else _text(record, found))
 

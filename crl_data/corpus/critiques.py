@@ -24,12 +24,12 @@ from crl_data.corpus.stage import Stage
 from crl_data.judging import Judge
 from crl_data.judging.canaries import Watch
 from crl_data.prompts import Template
-from crl_data.responses import answer_of, extract_code, parse_conclusion
+from crl_data.responses import answer_of, extract_code, fenced, parse_conclusion
 from crl_data.rows import Row, RowWriter, cells_of, make_sampler, read_rows, row_faults
 from crl_data.samplers.budget import Cost
 from crl_data.samplers.kept import Asked, Outlook
 from crl_data.samplers.model import Answer, Request
-from crl_data.samplers.recorded import WrittenAnswer, fenced
+from crl_data.samplers.recorded import WrittenAnswer
 from crl_data.types import Critique, Judgement, Record, Sampler, Solution
 
 _AHEAD = 16

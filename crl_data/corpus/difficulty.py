@@ -22,11 +22,11 @@ from crl_data.judging import Judge
 from crl_data.judging.canaries import Watch
 from crl_data.metrics.estimates import pass_at_k, wilson
 from crl_data.prompts import Template
-from crl_data.responses import code_of
+from crl_data.responses import code_of, fenced
 from crl_data.rows import Row, cells_of, solution_of
 from crl_data.samplers.chat import label_of
 from crl_data.samplers.model import Answer, Request
-from crl_data.samplers.recorded import WrittenAnswer, fenced
+from crl_data.samplers.recorded import WrittenAnswer
 from crl_data.types import Difficulty, Judgement, Problem, Sampler, Solution
 
 KS = (1, 2, 4)

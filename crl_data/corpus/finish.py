@@ -35,7 +35,7 @@ def write_rows(directory: Directory, assembly: Assembly) -> None:
 
 def publish(directory: Directory, manifest: dict[str, Any]) -> None:
     """The card, the report and the manifest, and all of it moved into its place."""
-    directory.write_text("README.md", card.render(manifest))
+    directory.write_text("README.md", card.render(manifest, directory.new))
     write_report(directory.new, manifest)
     directory.write_text("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     directory.publish(last="manifest.json")

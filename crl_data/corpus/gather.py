@@ -14,9 +14,10 @@ from crl_data.corpus.clean import clean
 from crl_data.corpus.recipe import Mutants, OpenAI, ProblemSource, Recipe, Recorded, Vllm
 from crl_data.corpus.records import GIVEN
 from crl_data.corpus.sampling import answers_of, asked_as, candidates_of, chat_of, forecast_of, labels_of, requests_of
-from crl_data.corpus.select import CountTokens, draw, select_tests
+from crl_data.corpus.select import CountTokens, select_tests
 from crl_data.corpus.stage import Duplicate, Stage, taken_id
 from crl_data.corpus.tally import Tally
+from crl_data.draws import draw
 from crl_data.errors import BatchWaits, RowError
 from crl_data.importers import References, SetAside, Tools, read_problems
 from crl_data.importers.tables import Tables
@@ -31,6 +32,7 @@ from crl_data.types import Problem, Solution
 UNKNOWN_LICENSE = "unknown"
 OF_SOURCE = "solved_at_source"  # what importers of labelled submissions call the verdict of their source
 ITS_PROBLEM = "its problem was set aside"
+NOT_ALLOWED = "its licence is not allowed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,10 @@ class Gathering:
         """One bad row stops the build, unless the recipe says to skip and count them."""
         if self.recipe.on_bad_rows == "error":
             raise error
-        self.tally.bad_row(str(error))
+        here = f"{self.base}/"
+        lies = error.place.startswith(("/", "./", "../", here))  # where a file lies is no part of the manifest
+        place = Path(error.place).name if lies else error.place
+        self.tally.bad_row(str(RowError(place, error.field, error.expected, error.came)))
 
     # --- problems -----------------------------------------------------------------------------------------------------
 
@@ -144,7 +149,7 @@ class Gathering:
         self.tally.before.count(problem)
         license_ = problem.source.license or UNKNOWN_LICENSE
         if self.recipe.allow_licenses is not None and license_ not in self.recipe.allow_licenses:
-            self.stage.add_problem(problem, f"its licence is not allowed: {license_}")
+            self.stage.add_absent(problem.id, f"{NOT_ALLOWED}: {license_}")  # nothing of it may go on
             return
         if not problem.tests:
             self.stage.add_problem(problem)
@@ -184,6 +189,8 @@ class Gathering:
                             f"{solution.problem_id!r}, which no problem has",
                         )
                     )
+                continue
+            if why_aside and why_aside.startswith(NOT_ALLOWED):
                 continue
             self.tally.candidates["read"] += 1
             code, why_none = code_of(solution, found.rule)

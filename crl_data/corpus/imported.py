@@ -14,8 +14,9 @@ from typing import Any
 
 import crl_data
 from crl_data.columns import RECORD, SCHEMA_VERSION
-from crl_data.corpus.manifest import hashed
-from crl_data.corpus.outputs import Directory, file_hash
+from crl_data.corpus import card
+from crl_data.corpus.manifest import content_of, hashed
+from crl_data.corpus.outputs import Directory
 from crl_data.errors import InputError
 
 AGAIN, CONTRADICTS = "again", "again with another verdict"
@@ -55,11 +56,9 @@ def write(form: str, rows: Callable[[], Rows], inputs: list[dict[str, Any]], out
             "imported": {"format": form, "label_source": "given, but where a row says otherwise"},
             "inputs": [hashed(one) for one in inputs],
             "counts": {"records": dict(sorted(counts.items())), "splits": dict(sorted(splits.items()))},
-            "files": {
-                str(file.relative_to(directory.new)): {"sha256": file_hash(file), "bytes": file.stat().st_size}
-                for file in sorted(directory.new.rglob("*.parquet"))
-            },
+            "files": content_of(directory.new),
         }
+        directory.write_text("README.md", card.render_imported(manifest, directory.new))
         directory.write_text("manifest.json", json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
         directory.publish("manifest.json")
     return counts

@@ -57,7 +57,7 @@ def judge_candidates(stage: Stage, judge: Judge, watch: Watch, tally: Tally, see
     """Judge every candidate that was not dropped, and put its judgement on the stage."""
     for place, judgement in _judged(stage, judge):
         stage.judged(place, cells_of(judgement))
-        tally.judged(judgement.verdict, judgement.outcomes)
+        tally.judged(judgement.verdict, judgement.outcomes, judgement.limit_from, judgement.tamper_proof)
         watch.look()
         seen()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -68,11 +69,20 @@ def make(
 
 
 def content_of(new: Path) -> dict[str, dict[str, Any]]:
-    """The files of rows in a folder: their content as a hash, and their size."""
-    return {
-        str(file.relative_to(new)): {"sha256": file_hash(file), "bytes": file.stat().st_size}
-        for file in sorted(new.rglob("*.parquet"))
-    }
+    """The files of rows in a folder: their content as a hash, their size, and how many rows they have.
+
+    arrow_bytes: the size of the rows in memory, as the Hub's dataset cards count it.
+    """
+    return {file.relative_to(new).as_posix(): _content(file) for file in sorted(new.rglob("*.parquet"))}
+
+
+def _content(file: Path) -> dict[str, Any]:
+    import pyarrow.parquet as pq
+
+    told = {"sha256": file_hash(file), "bytes": file.stat().st_size}
+    with pq.ParquetFile(file, pre_buffer=False) as rows:
+        in_memory = sum(batch.nbytes for batch in rows.iter_batches(batch_size=64))
+        return {**told, "rows": rows.metadata.num_rows, "arrow_bytes": in_memory}
 
 
 def read_manifest(directory: Path, parts: Sequence[str] = ("recipe", "judge", "counts", "files")) -> dict[str, Any]:
@@ -107,9 +117,15 @@ def _sources(stage: Stage) -> list[dict[str, Any]]:
 
 
 def _without_paths(value: Any) -> Any:
-    """Absolute paths cut down to their names: where files lay on a machine is nobody's business."""
+    """Paths cut down to their names, but for those in the recipe's folder or one above it, which a rebuild needs.
+
+    Where else files lay on a machine, and whose folder that was, is nobody's business.
+    """
     if isinstance(value, dict):
         return {key: _without_paths(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_without_paths(item) for item in value]
-    return Path(value).name if isinstance(value, str) and value.startswith("/") else value
+    return Path(value).name if isinstance(value, str) and _OUTSIDE.match(value) else value
+
+
+_OUTSIDE = re.compile(r"/|~|file:|(\./)*\.\./(\./)*\.\./")

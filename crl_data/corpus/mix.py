@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crl_data.corpus.select import draw
+from crl_data.draws import draw
 
 TRAIN, TEST = "train", "test"
 

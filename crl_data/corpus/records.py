@@ -6,15 +6,18 @@ limit came from in `judge`.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from crl_data.columns import JUDGED_BY, Fault, describe
+from crl_data.columns import JUDGE, JUDGED_BY, SOURCE, Fault, Struct, describe
 from crl_data.errors import InputError
 from crl_data.judging import Prepared
+from crl_data.judging.interface import checked
 from crl_data.judging.limits import NOT_CALIBRATED, Calibration, recorded
-from crl_data.judging.policy import Way
+from crl_data.judging.policy import Isolation, Policy, Timeouts, Way
 from crl_data.problems import fault_of
 from crl_data.prompts import Template
 from crl_data.rows import Row, cells_of, make_problem, make_sampler, read_rows
@@ -141,11 +144,16 @@ def make_record(cells: dict[str, Any]) -> Record:
     known["prompt"] = tuple(cells["prompt"])
     known["test_kind"] = TestKind(cells["test_kind"])
     known["tests"] = tuple(Test(input=test["input"], expected=test.get("expected") or "") for test in cells["tests"])
-    known["source"] = Source(**(cells.get("source") or {}))
+    known["source"] = Source(**_named(SOURCE, cells.get("source") or {}))
     known["sampler"] = make_sampler(cells["sampler"]) if cells.get("sampler") else None
     judge = cells.get("judge")
-    known["judge"] = JudgeInfo(**{**judge, "walls": tuple(judge["walls"] or ())}) if judge else None
+    known["judge"] = JudgeInfo(**{**_named(JUDGE, judge), "walls": tuple(judge["walls"] or ())}) if judge else None
     return Record(**known)
+
+
+def _named(columns: Struct, cell: dict[str, Any]) -> dict[str, Any]:
+    """The parts of a cell that have a column, where they have a value; others' rows may have more."""
+    return {name: cell[name] for name in columns.names() if cell.get(name) is not None}
 
 
 def fault_of_record(cells: dict[str, Any]) -> Fault | None:
@@ -185,6 +193,47 @@ def as_problem(record: Record) -> Problem:
 
 
 def calibration_of(record: Record) -> Calibration:
-    """What is known of the reference of a record's problem without running it: where its time limit came from."""
+    """What is known of the reference of a record's problem without running it: where its time limit came from.
+
+    Raises `InputError` where the record says so in words that no judge has.
+    """
     judge = record.judge
-    return recorded(judge.limit_from, judge.way, judge.interface) if judge is not None else NOT_CALIBRATED
+    if judge is None:
+        return NOT_CALIBRATED
+    try:
+        if judge.interface and not checked(json.loads(judge.interface)):
+            raise ValueError("interface: expected the names that tests may use, as JSON")
+        return recorded(judge.limit_from, judge.way, judge.interface)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{record.id}: judge: {error}") from None
+
+
+def policy_of(record: Record, otherwise: Policy | None = None) -> Policy:
+    """The policy that the verdict of a record was drawn by; `otherwise`, or the default one, where it does not say.
+
+    Raises `InputError` where it says so in words that no policy has.
+    """
+    judge = record.judge
+    if judge is None:
+        return otherwise or Policy()
+    try:
+        return Policy(
+            threshold=judge.threshold,
+            timeouts=Timeouts(judge.timeouts),
+            max_timeouts=judge.max_timeouts,
+            isolation=Isolation(judge.isolation),
+            libraries=libraries_of(judge.runtime),
+        )
+    except ValueError as error:
+        raise InputError(f"{record.id}: judge: {error}") from None
+
+
+def libraries_of(runtime: str) -> tuple[str, ...]:
+    """The libraries that solutions could import where a record says that it was judged. Raises `ValueError`."""
+    named = [part.partition(" ")[0] for part in runtime.split("; ")[1:] if not part.startswith("image ")]
+    if unknown := [name for name in named if not _LIBRARY.fullmatch(name)]:
+        raise ValueError(f"runtime: expected names of libraries, got {unknown[0]!r}")
+    return tuple(dict.fromkeys(named))
+
+
+_LIBRARY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

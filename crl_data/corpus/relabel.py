@@ -134,4 +134,4 @@ def _stage_judgements(
             flips[before, decision.verdict] = flips.get((before, decision.verdict), 0) + 1
         cells["verdict"] = decision.verdict
         stage.judged(stage.place_of(cells["problem_id"], cells["solution_id"]), cells)
-        tally.judged(decision.verdict, outcomes)
+        tally.judged(decision.verdict, outcomes, cells["limit_from"], cells["tamper_proof"])

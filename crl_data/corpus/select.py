@@ -8,11 +8,11 @@ is contained in the choice for more.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from crl_data.draws import draw
 from crl_data.errors import InputError
 from crl_data.types import Problem, Test, TestKind
 
@@ -50,11 +50,6 @@ def select_tests(
             public += 1
     kept: tuple[Test, ...] = tuple(test for _, test in tests)
     return Selected(problem=replace(problem, tests=kept, public_tests=public), too_long=too_long, too_many=too_many)
-
-
-def draw(seed: int, *names: str) -> bytes:
-    """What things are ordered by where they are drawn by seed: the same for the same names, whatever else there is."""
-    return hashlib.sha256("\0".join((str(seed), *names)).encode("utf-8", "surrogatepass")).digest()
 
 
 def token_counter(tokenizer: str | None, base: Path) -> tuple[CountTokens, str]:

@@ -44,6 +44,7 @@ class Tally:
     candidates: Counter[str] = field(default_factory=Counter)
     judgements: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
+    limits: Counter[str] = field(default_factory=Counter)
     pool: Counter[str] = field(default_factory=Counter)
     records: dict[str, Counter[str]] = field(default_factory=dict)
     problems_set_aside: Counter[str] = field(default_factory=Counter)
@@ -62,10 +63,12 @@ class Tally:
         if len(self.bad_rows) < LISTED:
             self.bad_rows.append(message)
 
-    def judged(self, verdict: bool | None, outcomes: Iterable[Outcome]) -> None:
+    def judged(self, verdict: bool | None, outcomes: Iterable[Outcome], limit_from: str, tamper_proof: bool) -> None:
         self.judgements[{True: "true", False: "false", None: "inconclusive"}[verdict]] += 1
         self.judgements["judged"] += 1
+        self.judgements["tamper-proof"] += tamper_proof
         self.outcomes.update(str(outcome) for outcome in outcomes)
+        self.limits[str(limit_from)] += 1
 
     def set_problem_aside(self, name: str, reason: str) -> None:
         """Count under the first words of the reason; list the problem with the whole of it."""
@@ -80,7 +83,8 @@ class Tally:
             "filter": {"before": self.before.as_dict(), "after": self.after.as_dict()},
             "candidates": dict(self.candidates) | {"dropped": dict(sorted(self.candidates_dropped.items()))},
             "sampling": self.sampling,
-            "judgements": dict(self.judgements) | {"outcomes": dict(sorted(self.outcomes.items()))},
+            "judgements": dict(self.judgements)
+            | {"outcomes": dict(sorted(self.outcomes.items())), "limit from": dict(sorted(self.limits.items()))},
             "pool": dict(self.pool),
             "mix": self.mix,
             "records": {split: dict(counts) for split, counts in self.records.items()},

@@ -11,26 +11,20 @@ The rows of both are read by `crl_data.rewards.verl.compute_score`. docs/rewards
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from crl_data.columns import RECORD, SCHEMA_VERSION
-from crl_data.errors import InputError
-from crl_data.rows import chunks, record_files, whole_rows, writing
+from crl_data.columns import RECORD, VERL
+from crl_data.export.files import PARQUET, Exported, Form, targets_in, write
+from crl_data.rows import record_files, whole_rows
 from crl_data.starter import signature
 from crl_data.types import TestKind
 from crl_data.verl_rows import json_object, official_tests
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
+FORM = Form(columns=VERL, suffixes=PARQUET, wanted="a record that the reward can score")
 NO_DATASET = "crl"
 _CHECKERS_THAT_PASS = (None, "default", "exact")  # its own comparison is laxer than these
 _ELSEWHERE = frozenset({"id", "prompt", "verdict"})
@@ -43,117 +37,15 @@ class Reward(StrEnum):
     OURS = "ours"
 
 
-@dataclass
-class Exported:
-    """What became of the records: the files and their rows, the rows by kind, what was left out by reason."""
-
-    files: dict[str, int] = field(default_factory=dict)
-    kinds: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)
-
-
 def export(directory: Path, out: Path, reward: Reward = Reward.OFFICIAL, split: str | None = None) -> Exported:
     """Write the records of a built dataset as rows of verl.
 
     out: a folder, which gets `SPLIT.parquet` for each split that has rows; or the file of one split, where the name ends in
     `.parquet`. All files appear, or none. Raises `InputError` where there is nothing to write.
     """
-    splits = record_files(directory)
-    if split is not None:
-        if split not in splits:
-            raise InputError(f"{directory}: expected one of its splits ({', '.join(splits)}), got {split!r}")
-        splits = {split: splits[split]}
-    if out.name.endswith(".parquet"):
-        if len(splits) > 1:
-            raise InputError(f"{out}: expected a folder for the splits {', '.join(splits)}; or one of them, by --split")
-        return _write_all(directory, {out: next(iter(splits.items()))}, reward)
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: expected a folder, or the name of a file that ends in .parquet, got another file")
-    with _folder(out):
-        return _write_all(directory, {out / f"{name}.parquet": (name, files) for name, files in splits.items()}, reward)
-
-
-@contextlib.contextmanager
-def _folder(path: Path) -> Iterator[None]:
-    """A folder to write in, which goes again where nothing came of it."""
-    made = not path.exists()
-    with writing(path):
-        path.mkdir(exist_ok=True)
-    try:
-        yield
-    except BaseException:
-        if made:
-            with contextlib.suppress(OSError):
-                path.rmdir()
-        raise
-
-
-def _write_all(directory: Path, targets: Mapping[Path, tuple[str, Sequence[Path]]], reward: Reward) -> Exported:
-    done = Exported()
-    with contextlib.ExitStack() as ending:
-        whole: dict[Path, Path] = {}
-        for target, (split, files) in targets.items():
-            temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            ending.callback(_remove, temporary)
-            with writing(target):
-                rows = _write(temporary, _rows(files, split, reward, done))
-            if rows:
-                whole[target] = temporary
-                done.files[str(target)] = rows
-        if not whole:
-            raise InputError(f"{directory}: expected a record that the reward can score, got {told(done) or 'none'}")
-        for target, temporary in whole.items():
-            with writing(target):
-                os.replace(temporary, target)
-    return done
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        path.unlink()
-
-
-def told(done: Exported) -> str:
-    """What was left out, in words."""
-    return ", ".join(f"{count:,} {reason}" for reason, count in done.left_out.most_common())
-
-
-def _write(path: Path, rows: Iterator[dict[str, Any]]) -> int:
-    """Write rows as Parquet, a bounded part of them in memory; how many there were."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    schema, count = _schema(), 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for chunk in chunks(rows):
-            writer.write_table(pa.Table.from_pylist(chunk, schema=schema))
-            count += len(chunk)
-    return count
-
-
-def _schema() -> pa.Schema:
-    import pyarrow as pa
-
-    text = pa.string()
-    message = pa.struct([("role", text), ("content", text)])
-    extra = [
-        ("split", text),
-        ("index", pa.int64()),
-        ("id", text),
-        ("correctness", pa.bool_()),
-        ("inputs_outputs", text),
-        ("crl", text),
-    ]
-    return pa.schema(
-        [
-            ("data_source", text),
-            ("prompt", pa.list_(message)),
-            ("ability", text),
-            ("reward_model", pa.struct([("style", text), ("ground_truth", text)])),
-            ("extra_info", pa.struct(extra)),
-        ],
-        metadata={"schema_version": str(SCHEMA_VERSION)},
-    )
+    splits, done = record_files(directory), Exported()
+    targets = targets_in(FORM, directory, out, split)
+    return write(FORM, directory, out, targets, lambda name: _rows(splits[name], name, reward, done), done)
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------

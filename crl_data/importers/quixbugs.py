@@ -122,6 +122,7 @@ def _solutions(row: Row) -> list[Solution]:
             id=f"quixbugs/{name}/{which}",
             code=text(row, which),
             sampler=Sampler(name="recorded", model="quixbugs", detail=json.dumps({"known": which})),
+            extra={"solved_at_source": which == "correct"},
         )
         for which in ("correct", "buggy")
     ]

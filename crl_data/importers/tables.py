@@ -6,6 +6,7 @@ copy of a data set's repository is read as the data set is. Rows come one after 
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import re
 from collections.abc import Iterator
@@ -14,13 +15,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
-from crl_data.errors import InputError, RowError, WorkError
+from crl_data.errors import InputError, RowError
+from crl_data.hub import REPO_ID, asking
 from crl_data.rows import MAX_FIELD_MB, SUFFIXES, Row, as_json, read_rows
 from crl_data.types import Source
 
 _SPLITS = ("train", "test", "validation", "valid", "dev", "eval")
 _HUB = "hub:"
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,7 @@ def open_tables(source: str, base: Path, which: Which | None = None, max_field_m
         return HubTables(source.removeprefix(_HUB), which)
     if "*" in source or (base / source).exists():
         return LocalTables(base / source, which, max_field_mb)
-    if _HUB_ID.fullmatch(source) and not source.endswith(SUFFIXES):
+    if REPO_ID.fullmatch(source) and not source.endswith(SUFFIXES):
         return HubTables(source, which)
     raise InputError(f"{base / source}: no such file")
 
@@ -162,7 +163,7 @@ class HubTables:
     """Rows of a data set on the Hub, streamed by `datasets`. The revision is pinned before the first row is read."""
 
     def __init__(self, name: str, which: Which) -> None:
-        if not _HUB_ID.fullmatch(name):
+        if not REPO_ID.fullmatch(name):
             raise InputError(f"{_HUB}{name}: expected the id of a data set on the Hub, as in {_HUB}owner/name")
         self.name = name
         self.which = which
@@ -181,10 +182,18 @@ class HubTables:
             stream = datasets.load_dataset(self.name, config, split=split, revision=self.revision, streaming=True)
             yield from stream
 
-    def _split(self, config: str | None) -> str:
+    def splits(self) -> list[str]:
+        """The splits of the config that is meant."""
+        with self._asking():
+            return self._splits(self.which.config)
+
+    def _splits(self, config: str | None) -> list[str]:
         import datasets
 
-        splits: list[str] = datasets.get_dataset_split_names(self.name, config, revision=self.revision)
+        return list(datasets.get_dataset_split_names(self.name, config, revision=self.revision))
+
+    def _split(self, config: str | None) -> str:
+        splits = self._splits(config)
         if len(splits) == 1 or "train" in splits:
             return "train" if "train" in splits else splits[0]
         raise InputError(f"{_HUB}{self.name}: split: expected one of {', '.join(splits)}, got none")
@@ -214,8 +223,8 @@ class HubTables:
         told = self.which.license or (card.get("license") if card else None) or ""
         return ", ".join(told) if isinstance(told, list) else str(told)
 
-    def _asking(self) -> _Asking:
-        return _Asking(f"{_HUB}{self.name}")
+    def _asking(self) -> contextlib.AbstractContextManager[None]:
+        return asking(f"{_HUB}{self.name}", "run it again, or name local files")
 
     def origin(self, known: Source) -> Source:
         return Source(
@@ -228,42 +237,3 @@ class HubTables:
     def described(self) -> list[dict[str, Any]]:
         told = {"config": self.which.config, "split": self.which.split, "revision": self.revision}
         return [{"hub": self.name, **told, "license": self.license or "unknown"}]
-
-
-class _Asking:
-    """What the Hub's clients raise, in one line: a fault of the call where the Hub says so, else of the work."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if error is None or isinstance(error, InputError | WorkError) or not isinstance(error, Exception):
-            return
-        from datasets.exceptions import DatasetNotFoundError, DatasetsError
-        from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
-
-        said = str(error).strip().splitlines()
-        line = f"{self.name}: {said[0] if said else type(error).__name__}"
-        if isinstance(error, GatedRepoError | RepositoryNotFoundError | RevisionNotFoundError | DatasetNotFoundError):
-            raise InputError(f"{line} (a data set that is private or gated needs a token: HF_TOKEN)") from None
-        if isinstance(error, RuntimeError) and "script" in line:  # `datasets` runs none any more
-            raise InputError(f"{line} (name local files of it, or a copy that holds Parquet)") from None
-        if isinstance(error, ValueError | DatasetsError) and not _has_failed(error):  # an unknown config or split
-            raise InputError(line) from None
-        raise WorkError(f"{line} ({type(error).__name__}; run it again, or name local files)") from None
-
-
-def _has_failed(error: BaseException | None) -> bool:
-    """Whether a server failed, or was not there, below what a client says of a data set."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    while error is not None:
-        if isinstance(error, HfHubHTTPError) and getattr(error.response, "status_code", 500) >= 429:
-            return True
-        if isinstance(error, ConnectionError | TimeoutError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

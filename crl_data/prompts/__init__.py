@@ -1,8 +1,10 @@
 """The prompts of records: templates in one place, by name and hash.
 
 Two kinds: `solve` (write a solution) and `critique` (judge one, and conclude with `\\conclusion{T}` or `\\conclusion{F}`).
+Two more follow on a critique: `refine` asks the teacher who wrote it for a corrected solution, `cgd` a model that reads it.
 A template is a Jinja text with the variables question, test_kind, entry_point, starter_code, examples (the tests that a
-solver may see) and, for critiques, solution. Named ones are the files beside this module; any other is a file of the user's.
+solver may see) and, for critiques, solution; for `cgd`, critique too. Named ones are the files beside this module; any other
+is a file of the user's.
 
     default   ours
     paper     critique: what arXiv 2509.22824 says is asked (the specification, the submitted solution, whether it is correct and
@@ -54,7 +56,9 @@ class Template:
         except jinja2.TemplateError as error:
             raise InputError(f"prompts.{self.kind} ({self.name}): expected a Jinja template, got: {error}") from None
 
-    def messages(self, problem: Problem, solution: str | None = None) -> tuple[dict[str, str], ...]:
+    def messages(
+        self, problem: Problem, solution: str | None = None, critique: str | None = None
+    ) -> tuple[dict[str, str], ...]:
         """The prompt as chat messages. Raises `InputError` where the template asks for what there is not."""
         values: dict[str, Any] = {
             "question": problem.question.strip(),
@@ -65,6 +69,8 @@ class Template:
         }
         if solution is not None:
             values["solution"] = solution.strip("\n")
+        if critique is not None:
+            values["critique"] = critique.strip()
         try:
             text = self._compiled.render(values)
         except Exception as error:  # a template is a program of the user's: whatever goes wrong in it is its fault

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -65,10 +64,3 @@ class RecordedModel:
 def _answer(cells: dict[str, Any]) -> WrittenAnswer:
     sampler = cells.pop("sampler")
     return WrittenAnswer(**cells, sampler=sampler and make_sampler(sampler))
-
-
-def fenced(code: str) -> str:
-    """Code as an answer has it: in a block whose fence it does not hold."""
-    longest = max(map(len, re.findall(r"`+", code)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}python\n{code.rstrip(chr(10))}\n{fence}\n"

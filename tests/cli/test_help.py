@@ -39,7 +39,10 @@ OPTIONS = {
     "explain": "",
     "relabel": "--threshold --out",
     "report": "",
-    "export": "--to --out",
+    "export": "--to --out --split --reward --margin --per-problem",
+    "push": "--private --dry-run --allow-license",
+    "verify": "--sample --seed --format --config --split --revision --threshold --libraries --fail-under --sandbox "
+    "--allow-weak --jobs",
     "serve": "--host --port --token --jobs --sandbox --allow-weak --queue --libraries",
     "doctor": "",
 }
@@ -52,10 +55,12 @@ ARGUMENTS = {
     "relabel": ["DIR"],
     "report": ["DIR"],
     "export": ["DIR"],
+    "push": ["DIR", "REPO_ID"],
+    "verify": ["DIR|REPO"],
     "serve": [],
     "doctor": [],
 }
-NOT_BUILT = ["quality", "push", "verify"]
+NOT_BUILT = ["quality"]
 
 
 def loaded_by(statement: str, heavy: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from crl_data import build
@@ -60,6 +61,19 @@ def test_problems_under_another_licence_are_set_aside_with_its_name(tmp_path: Pa
     assert "is unknown" not in card and "license: mit" in card
 
 
+def test_nothing_of_a_problem_whose_licence_is_not_allowed_is_in_the_dataset(tmp_path: Path) -> None:
+    code = "print(sum(map(int, input().split())))"
+    write_rows(
+        tmp_path / "solutions.jsonl", [{"problem_id": name, "id": f"{name}/1", "code": code} for name in LICENSES]
+    )
+    candidates = [{"sampler": "recorded", "path": "solutions.jsonl"}]
+    _, manifest, _ = kept(tmp_path, allow_licenses=["mit"], candidates=candidates)
+    assert manifest["counts"]["candidates"]["read"] == 2
+    for name, column in (("problems", "id"), ("candidates", "problem_id"), ("judgements", "problem_id")):
+        rows = pq.read_table(tmp_path / "out" / f"{name}.parquet")
+        assert set(rows[column].to_pylist()) == {"a", "d"}, name
+
+
 def test_an_unknown_licence_is_allowed_by_that_name(tmp_path: Path) -> None:
     n, _, card = kept(tmp_path, allow_licenses=["mit", "unknown"])
     assert n == 3 and "is unknown**, and the recipe names that as allowed" in card
@@ -89,4 +103,4 @@ def test_the_table_of_the_filter_has_both_sides(tmp_path: Path) -> None:
     }
     assert after == {"questions": 3, "mean tests": 2.67, "median tests": 3, "mean characters of a test input": 4.0}
     assert "| mean tests of a question | 3.5 | 2.67 | 87 | 24 |" in card
-    assert "Questions lost: 1 (its licence is not allowed)." in card
+    assert "4 problems were read; 1 set aside: its licence is not allowed" in card

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crl_data.corpus.mix import Choice, Mixed, Mixing, mix
-from crl_data.corpus.select import draw
+from crl_data.draws import draw
 
 PICKS = ["random", "first", "near_miss", "one_true_one_false"]
 Choices = Mapping[str, Sequence[Choice]]

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_data.corpus.select import draw, select_tests, token_counter
+from crl_data.corpus.select import select_tests, token_counter
+from crl_data.draws import draw
 from crl_data.errors import InputError
 from crl_data.types import Problem, Test, TestKind
 from tests.conftest import assert_problem, stdin_problem

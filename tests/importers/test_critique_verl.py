@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from crl_data import load_records
-from crl_data.columns import RECORD, Struct, arrow_schema
+from crl_data.columns import RECORD, VERL, Struct, arrow_schema
 from crl_data.corpus.records import fault_of_record, make_record
 from crl_data.errors import RowError
 from crl_data.export.verl import Reward, unscored, verl_row
@@ -187,11 +187,9 @@ def read_back(originals: list[Record], reward: Reward, folder: Path) -> list[Rec
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from crl_data.export.verl import _schema
-
     kept = [cells_of(one) for one in originals if reward is Reward.OURS or unscored(cells_of(one)) is None]
     made = [verl_row(one, "train", place, reward) for place, one in enumerate(kept)]
-    pq.write_table(pa.Table.from_pylist(made, schema=_schema()), folder / "rows.parquet")
+    pq.write_table(pa.Table.from_pylist(made, schema=arrow_schema(VERL)), folder / "rows.parquet")
     tables = open_tables("rows.parquet", folder)
     return [make_record(found) for _, found in records(tables, Tools(unused, refuse))]
 

@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-from crl_data import build
 from tests.conftest import ROOT
-
-
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`crl-data build recipes/demo.yaml`; to be read only."""
-    folder = tmp_path_factory.mktemp("demo") / "built"
-    build(ROOT / "recipes" / "demo.yaml", folder, quiet=True)
-    return folder
 
 
 @pytest.fixture(scope="session")

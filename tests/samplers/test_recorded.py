@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_data.responses import extract_code
+from crl_data.responses import extract_code, fenced
 from crl_data.samplers.model import Request
-from crl_data.samplers.recorded import RecordedModel, WrittenAnswer, fenced
+from crl_data.samplers.recorded import RecordedModel, WrittenAnswer
 from crl_data.types import Sampler
 
 
