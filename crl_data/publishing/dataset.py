@@ -40,7 +40,7 @@ def held(directory: Path) -> Iterator[None]:
 
 def size_of(directory: Path) -> int:
     """How many bytes the files of rows have together, as the manifest says."""
-    return sum(one.get("bytes", 0) for one in read_manifest(directory, ("files",))["files"].values())
+    return sum((directory / name).stat().st_size for name in _listed(directory) if (directory / name).is_file())
 
 
 def contents(
@@ -54,13 +54,22 @@ def contents(
     repo: what the card calls the dataset by. allowed: licences that are named beside those of the recipe. seen: takes how many
     bytes more were read, of those that the manifest lists. Raises `InputError` for what stops it.
     """
+    import pyarrow as pa
+
     manifest = read_manifest(directory, ("files",))
-    files = dict(_rows(directory, manifest, seen))
-    _check_licenses(directory, manifest, files, allowed)
+    files = dict(_rows(directory, seen))
+    try:
+        _check_licenses(directory, manifest, files, allowed)
+        n = sum(_length(directory / name) for name in files if name.startswith("data/"))
+    except pa.ArrowException as error:
+        raise InputError(f"{directory}: expected Parquet files, got: {str(error).splitlines()[0]}") from None
     for name in (CARD, MANIFEST):
         if not (directory / name).is_file():
             raise InputError(f"{directory}: expected {name}, got none; build it again")
-    text = (directory / CARD).read_text(encoding="utf-8").replace(card.HERE, repo)
+    try:
+        text = (directory / CARD).read_text(encoding="utf-8").replace(card.HERE, repo)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{directory / CARD}: expected UTF-8 text, got: {error.reason}") from None
     leaks = find_leaks(
         {name: directory / name for name in (*files, CARD, MANIFEST)}, secrets_of_this_machine(directory)
     )
@@ -71,17 +80,27 @@ def contents(
         )
     files[CARD] = file_of(text.encode())
     files[MANIFEST] = file_of(directory / MANIFEST)
-    n = sum(_length(directory / name) for name in files if name.startswith("data/"))
     message = f"{manifest.get('name', directory.name)}: {n:,} records (crl-data {manifest.get('crl_data', '')})"
     return Contents(kind="dataset", files=files, index=MANIFEST, message=message)
 
 
-def _rows(directory: Path, manifest: dict[str, Any], seen: Callable[[int], object]) -> Iterator[tuple[str, File]]:
-    """The files that the manifest lists, each as it says."""
-    for name, told in sorted(manifest["files"].items()):
-        path = directory / name
+def _listed(directory: Path) -> dict[str, Any]:
+    """What the manifest tells of each file of rows, by name. Raises `InputError` where that can be no list of them."""
+    listed = read_manifest(directory, ("files",))["files"]
+    for name, told in listed.items():
         if Path(name).is_absolute() or ".." in Path(name).parts:
             raise InputError(f"{directory / MANIFEST}: files: expected names of files in the directory, got {name!r}")
+        if not isinstance(told, dict):
+            raise InputError(f"{directory / MANIFEST}: files: {name}: expected an object, got {type(told).__name__}")
+    if not any(name.startswith("data/") for name in listed):
+        raise InputError(f"{directory / MANIFEST}: files: expected the records' in data/, got none")
+    return dict(sorted(listed.items()))
+
+
+def _rows(directory: Path, seen: Callable[[int], object]) -> Iterator[tuple[str, File]]:
+    """The files that the manifest lists, each as it says."""
+    for name, told in _listed(directory).items():
+        path = directory / name
         if not path.is_file():
             raise InputError(f"{directory}: expected {name}, as its manifest says, got none; build it again")
         file = file_of(path, seen)

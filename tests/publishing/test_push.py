@@ -214,6 +214,28 @@ def test_a_dataset_that_is_not_what_its_manifest_says_does_not_go(copy: Path, hu
     assert not hub.requests
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("problems.parquet", b"no Parquet", ("expected Parquet files",)),
+        ("README.md", b"\xff\xfe", ("README.md", "UTF-8")),
+        ("manifest.json", b'{"files": {"data/train.parquet": "x"}}', ("files: data/train.parquet", "an object")),
+        ("manifest.json", b'{"files": {}}', ("data/", "none")),
+        ("manifest.json", b"[1]", ("manifest.json",)),
+    ],
+)
+def test_what_is_no_dataset_is_one_line(
+    name: str, content: bytes, words: tuple[str, ...], copy: Path, hub: HubServer, tmp_path: Path
+) -> None:
+    (copy / name).write_bytes(content)
+    if name.endswith(".parquet"):
+        manifest = json.loads((copy / "manifest.json").read_text())
+        manifest["files"][name]["sha256"] = hashlib.sha256(content).hexdigest()
+        (copy / "manifest.json").write_text(json.dumps(manifest))
+    one_line(crl_data(hub, tmp_path, "push", copy, "me/demo"), 2, *words)
+    assert not hub.requests
+
+
 def test_a_card_that_the_hub_does_not_take_is_told(copy: Path, hub: HubServer, tmp_path: Path) -> None:
     (copy / "README.md").write_text("---\nlicense: [\n---\n# mine\n")
     one_line(crl_data(hub, tmp_path, "push", copy, "me/demo"), 2, "README.md", "YAML")
