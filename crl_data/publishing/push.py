@@ -97,10 +97,13 @@ class Pushed:
 
 @dataclass(frozen=True, kw_only=True)
 class _There:
-    """A repository as it is: its commit, and of each file the SHA-256 where it has one, else git's name of the content."""
+    """A repository as it is: its commit, and of each file the SHA-256 where it has one, else git's name of the content.
+
+    private: None where the Hub does not say.
+    """
 
     commit: str
-    private: bool
+    private: bool | None
     files: Mapping[str, str]
 
 
@@ -132,7 +135,7 @@ def push(contents: Contents, repo: str, private: bool = False, dry_run: bool = F
     api = HfApi(library_name="crl-data", library_version=crl_data.__version__)
     with quietly(), asking(repo, _AGAIN):
         there = _look(api, contents, repo)
-        if private and there is not None and not there.private:
+        if private and there is not None and there.private is False:
             raise InputError(
                 f"{repo}: it is public, and --private is for new ones; make it private in its settings on the Hub first"
             )
@@ -141,7 +144,7 @@ def push(contents: Contents, repo: str, private: bool = False, dry_run: bool = F
         told = Pushed(
             repo=repo,
             url=f"{api.endpoint}/{prefix}{repo}",
-            private=there.private if there else private,
+            private=bool(there.private) if there else private,
             created=there is None,
             commit=None,
             states=states,
@@ -171,7 +174,7 @@ def not_asked(contents: Contents, repo: str, private: bool) -> Pushed:
 
 def _look(api: HfApi, contents: Contents, repo: str) -> _There | None:
     """The repository, or None where there is none that the token can see."""
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, RepositoryNotFoundError
     from huggingface_hub.hf_api import RepoFile
 
     try:
@@ -182,12 +185,14 @@ def _look(api: HfApi, contents: Contents, repo: str) -> _There | None:
         if "credentials" in str(error.response.headers.get("X-Error-Message") or ""):
             raise
         return None
+    try:
+        tree = list(api.list_repo_tree(repo, recursive=True, revision=info.sha, repo_type=contents.kind))
+    except EntryNotFoundError:  # nothing is in it yet
+        tree = []
     files = {
-        entry.path: entry.lfs.sha256 if entry.lfs else entry.blob_id
-        for entry in api.list_repo_tree(repo, recursive=True, revision=info.sha, repo_type=contents.kind)
-        if isinstance(entry, RepoFile)
+        entry.path: entry.lfs.sha256 if entry.lfs else entry.blob_id for entry in tree if isinstance(entry, RepoFile)
     }
-    return _There(commit=str(info.sha), private=bool(info.private), files=files)
+    return _There(commit=str(info.sha), private=info.private, files=files)
 
 
 def _states(contents: Contents, repo: str, there: _There | None, api: HfApi) -> dict[str, State]:
@@ -233,8 +238,8 @@ def _git_name(file: File) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def _commit(api: HfApi, contents: Contents, repo: str, there: _There, states: Mapping[str, State]) -> str:
-    """One commit on top of what was looked at: somebody else's in between makes it fail."""
+def _commit(api: HfApi, contents: Contents, repo: str, there: _There, states: Mapping[str, State]) -> str | None:
+    """One commit on top of what was looked at: somebody else's in between makes it fail. None: the client found nothing new."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     operations: list[Any] = [
@@ -250,4 +255,4 @@ def _commit(api: HfApi, contents: Contents, repo: str, there: _There, states: Ma
         repo_type=contents.kind,
         parent_commit=there.commit,
     )
-    return str(done.oid)
+    return str(done.oid) if done.oid != there.commit else None

@@ -117,6 +117,16 @@ def test_a_changed_dataset_is_one_commit_more_and_its_old_files_go(copy: Path, h
     assert whole(hub, copy) and len(hub.repos[REPO].commits) == 3
 
 
+def test_a_repository_that_is_still_empty_is_filled(demo: Path, hub: HubServer, tmp_path: Path) -> None:
+    def before(line: str) -> Answer | None:
+        empty = "/tree/" in line and (REPO not in hub.repos or len(hub.repos[REPO].commits) == 1)
+        return (404, {"X-Error-Code": "EntryNotFound"}, b'{"error": "no such entry"}') if empty else None
+
+    hub.before = before
+    done = crl_data(hub, tmp_path, "push", demo, "me/demo")
+    assert done.returncode == 0 and whole(hub, demo), done.stderr
+
+
 def test_a_dry_run_lists_what_would_go_and_sends_nothing(demo: Path, hub: HubServer, tmp_path: Path) -> None:
     done = crl_data(hub, tmp_path, "push", demo, "me/demo", "--dry-run", token=None)
     assert (done.returncode, writes(hub)) == (0, []) and not hub.repos
