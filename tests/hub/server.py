@@ -161,8 +161,14 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         line = f"{self.command} {path}"
         hub.requests.append(line)
-        trouble = hub.before(line) if hub.before else None
-        given = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        early = self.command == "PUT"  # an upload is seen when it begins, all else when the whole of it is here
+        trouble = hub.before(line) if hub.before and early else None
+        given = self.rfile.read(length)
+        if len(given) < length:  # whoever asked is gone
+            self.close_connection = True
+            return
+        trouble = hub.before(line) if hub.before and not early else trouble
         try:
             status, headers, content = trouble or self._route(path, given)
         except _Refusal as refusal:
