@@ -48,7 +48,7 @@ def render(manifest: dict[str, Any], folder: Path) -> str:
         unknown=sum(source["problems"] for source in manifest["sources"] if not source["license"]),
         allowed=UNKNOWN in (manifest["recipe"]["allow_licenses"] or ()),
         all_counts=list(_flat(manifest["counts"])),
-        recipe=yaml.safe_dump(_without_defaults(manifest["recipe"]), sort_keys=False, allow_unicode=True).strip(),
+        recipe=yaml.safe_dump(_bare(manifest["recipe"]), sort_keys=False, allow_unicode=True).strip(),
     )
 
 
@@ -225,12 +225,8 @@ def _flat(counts: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]
             yield whole, f"{value:,}" if isinstance(value, int | float) else value
 
 
-def _without_defaults(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe as a person would write it: what is null is left out."""
-    return {key: _bare(value) for key, value in recipe.items() if value is not None}
-
-
 def _bare(value: Any) -> Any:
+    """A recipe as a person would write it: what is null is left out."""
     if isinstance(value, dict):
         return {key: _bare(one) for key, one in value.items() if one is not None}
     return [_bare(one) for one in value] if isinstance(value, list) else value

@@ -21,6 +21,7 @@ from crl_data.draws import draw
 from crl_data.errors import BatchWaits, RowError
 from crl_data.importers import References, SetAside, Tools, read_problems
 from crl_data.importers.tables import Tables
+from crl_data.licenses import UNKNOWN
 from crl_data.prompts import load_template
 from crl_data.responses import Extraction, code_of
 from crl_data.samplers import mutants, recorded
@@ -29,7 +30,6 @@ from crl_data.samplers.kept import Kept, Outlook
 from crl_data.samplers.model import Answer, Request
 from crl_data.types import Problem, Solution
 
-UNKNOWN_LICENSE = "unknown"
 OF_SOURCE = "solved_at_source"  # what importers of labelled submissions call the verdict of their source
 ITS_PROBLEM = "its problem was set aside"
 NOT_ALLOWED = "its licence is not allowed"
@@ -147,7 +147,7 @@ class Gathering:
 
     def _add(self, problem: Problem) -> None:
         self.tally.before.count(problem)
-        license_ = problem.source.license or UNKNOWN_LICENSE
+        license_ = problem.source.license or UNKNOWN
         if self.recipe.allow_licenses is not None and license_ not in self.recipe.allow_licenses:
             self.stage.add_absent(problem.id, f"{NOT_ALLOWED}: {license_}")  # nothing of it may go on
             return

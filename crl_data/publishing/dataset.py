@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from crl_data.corpus import card
-from crl_data.corpus.gather import UNKNOWN_LICENSE
 from crl_data.corpus.manifest import read_manifest
 from crl_data.errors import Busy, InputError
+from crl_data.licenses import UNKNOWN
 from crl_data.publishing.leaks import find_leaks, secrets_of_this_machine
 from crl_data.publishing.push import Contents, File, file_of
 
@@ -125,7 +125,7 @@ def _check_licenses(
     barred = {
         name: n
         for name, n in sorted(found.items())
-        if name not in allowed and (name not in named if named is not None else name == UNKNOWN_LICENSE)
+        if name not in allowed and (name not in named if named is not None else name == UNKNOWN)
     }
     if barred:
         listed = ", ".join(f"{name} ({n:,} rows)" for name, n in barred.items())
@@ -154,5 +154,5 @@ def licenses(files: Iterator[Path]) -> Counter[str]:
                 continue
             for batch in file.iter_batches(columns=["source.license"]):
                 names: Sequence[str | None] = batch.column(0).field("license").to_pylist()
-                found.update(name or UNKNOWN_LICENSE for name in names)
+                found.update(name or UNKNOWN for name in names)
     return found

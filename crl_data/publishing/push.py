@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import crl_data
+from crl_data.corpus.outputs import file_hash
 from crl_data.errors import InputError
 from crl_data.hub import NO_TOKEN, REPO_ID, asking, quietly
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-_BLOCK = 1 << 20
 _ANYBODYS = frozenset({".gitattributes", ".gitignore", "README.md", "LICENSE"})
 _AGAIN = "run it again: it goes on where it was"
 
@@ -50,14 +50,7 @@ def file_of(content: Path | bytes, seen: Callable[[int], object] = lambda size: 
     """A file, read once. seen: takes how many bytes more were read."""
     if isinstance(content, bytes):
         return File(content=content, size=len(content), sha256=hashlib.sha256(content).hexdigest())
-    digest = hashlib.sha256()
-    size = 0
-    with content.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-            size += len(block)
-            seen(len(block))
-    return File(content=content, size=size, sha256=digest.hexdigest())
+    return File(content=content, size=content.stat().st_size, sha256=file_hash(content, seen))
 
 
 @dataclass(frozen=True, kw_only=True)
