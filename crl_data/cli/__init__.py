@@ -342,10 +342,15 @@ def doctor(
 
 
 def main() -> NoReturn:
-    """The entry point: run a command, and turn what goes wrong into one line and an exit status."""
+    """The entry point."""
+    run_app(app, "crl-data")
+
+
+def run_app(app: typer.Typer, program: str, arguments: list[str] | None = None) -> NoReturn:
+    """Run a command of an app, and turn what goes wrong into one line and an exit status. arguments: by default the shell's."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        status = app(standalone_mode=False) or 0
+        status = app(args=arguments, standalone_mode=False) or 0
         if status == 130:  # typer turns Ctrl-C into this status, and says nothing
             raise KeyboardInterrupt
         sys.stdout.flush()
@@ -355,15 +360,15 @@ def main() -> NoReturn:
             sys.exit(1)
         if "--debug" in sys.argv:
             traceback.print_exc()
-        message, status = _told(error)
+        message, status = _told(error, program)
         if message:
-            print(f"crl-data: {message}", file=sys.stderr)
+            print(f"{program}: {message}", file=sys.stderr)
         with contextlib.suppress(Exception):
             sys.stdout.close()  # what is left in it cannot be written; Python would say so again
     sys.exit(status)
 
 
-def _told(error: BaseException) -> tuple[str, int]:
+def _told(error: BaseException, program: str) -> tuple[str, int]:
     """What went wrong as one line, and the exit status."""
     from crl_data.errors import CrlError, InputError
 
@@ -381,7 +386,7 @@ def _told(error: BaseException) -> tuple[str, int]:
         ), 2
     if isinstance(error, OSError):
         return f"{error.filename or 'standard output'}: {error.strerror or error}", 1
-    return f"{type(error).__name__}: {error} (a fault of crl-data itself; --debug shows where)", 1
+    return f"{type(error).__name__}: {error} (a fault of {program} itself; --debug shows where)", 1
 
 
 def _given(error: Any) -> str:

@@ -27,6 +27,11 @@ def run(directory: Path, repo: str, private: bool, allowed: Sequence[str], dry_r
                 raise
             print(f"crl-data: what is there is not known: {error}", file=sys.stderr)
             done = not_asked(going, repo, private)
+    tell(done, dry_run, as_json)
+
+
+def tell(done: Pushed, dry_run: bool, as_json: bool) -> None:
+    """Say what was pushed, or would be."""
     print(json.dumps(_cells(done)) if as_json else _text(done, dry_run))
 
 

@@ -6,7 +6,7 @@ What is drawn is the same, record for record and in the same order, as what `crl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,18 @@ from crl_data.corpus.manifest import read_manifest
 from crl_data.corpus.mix import Choice, mix, splits
 from crl_data.corpus.recipe import Recipe
 from crl_data.corpus.recipe_file import recorded_recipe
-from crl_data.corpus.records import CRITIQUE, make_record
+from crl_data.corpus.records import CRITIQUE, SOLVE, make_record
 from crl_data.errors import InputError
 from crl_data.types import Record
 
-_INDEX = ["kind", "problem_id", "solution_id", "verdict", "pass_rate"]
+_INDEX = ["kind", "problem_id", "solution_id", "verdict", "pass_rate", "sampler"]
 
 
 class Pool:
     """The pool of a built dataset. Rows are numbered from 0 in the order of its files, as `datasets` numbers them too."""
 
-    def __init__(self, directory: str | Path) -> None:
-        """Raises `InputError` where there is no built dataset."""
+    def __init__(self, directory: str | Path, samplers: Collection[str] | None = None) -> None:
+        """samplers: only critiques of solutions that one of these wrote. Raises `InputError` where there is no built dataset."""
         import pyarrow.dataset
 
         self.path = Path(directory)
@@ -41,6 +41,8 @@ class Pool:
         for place, row in enumerate(self._data.to_table(columns=_INDEX).to_pylist()):
             of_problem = self._critiques.setdefault(row["problem_id"], [])
             if row["kind"] == CRITIQUE:
+                if samplers is not None and (row["sampler"] or {}).get("name") not in samplers:
+                    continue
                 of_problem.append(
                     Choice(place=place, id=row["solution_id"], verdict=row["verdict"], pass_rate=row["pass_rate"])
                 )
@@ -63,6 +65,17 @@ class Pool:
 
         members = splits(names, recipe.split.test_share, recipe.seed)
         return {split: [row for name in order for row in of_problem(name)] for split, order in members.items()}
+
+    def eligible(self) -> dict[str, dict[str, list[int]]]:
+        """Every row of the pool, by split and kind, in the order of the files: what any mix can be drawn from."""
+        members = splits(list(self._critiques), self.recipe.split.test_share, self.recipe.seed)
+        return {
+            split: {
+                SOLVE: sorted(self._solve[name] for name in names if name in self._solve),
+                CRITIQUE: sorted(choice.place for name in names for choice in self._critiques[name]),
+            }
+            for split, names in members.items()
+        }
 
     def records(self, rows: Sequence[int]) -> Iterator[Record]:
         """The records of some rows, in the order of the rows. They are all held at once."""

@@ -1,6 +1,7 @@
 """A recipe as a file: reading it, laying settings over it, and telling the first fault in one line.
 
-What the keys are and what they may hold, `recipe` says.
+What the keys are and what they may hold, `recipe` says. `read_mapping`, `lay_over` and `fault_in` are for every YAML file of
+settings; a trainer's recipe is read by them too.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -22,6 +23,17 @@ from crl_data.errors import InputError
 
 def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
     """Read a recipe, with `key=value` settings laid over it. Raises `InputError` that names the key."""
+    text, raw = read_mapping(path, "problems")
+    for setting in settings:
+        lay_over(raw, setting)
+    try:
+        return Recipe.model_validate(raw)
+    except ValidationError as error:
+        raise fault_in(path, text, settings, error, Recipe) from None
+
+
+def read_mapping(path: Path, key: str) -> tuple[str, dict[str, Any]]:
+    """A YAML file: its text, and the mapping that it is. Raises `InputError` that names a `key` which should stand there."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -31,13 +43,15 @@ def load_recipe(path: Path, settings: Sequence[str] = ()) -> Recipe:
     except Exception as error:  # the constructors of yaml raise whatever a text makes them raise
         raise InputError(f"{path}: expected YAML, got: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
-        raise InputError(f"{path}: expected a mapping with the key `problems`, got {type(raw).__name__}")
-    for setting in settings:
-        _lay_over(raw, setting)
-    try:
-        return Recipe.model_validate(raw)
-    except ValidationError as error:
-        raise InputError(f"{_place_of(path, text, settings, error)}: {_message(error)}") from None
+        raise InputError(f"{path}: expected a mapping with the key `{key}`, got {type(raw).__name__}")
+    return text, raw
+
+
+def fault_in(
+    path: Path, text: str, settings: Sequence[str], error: ValidationError, model: type[BaseModel]
+) -> InputError:
+    """The first fault of a file of settings, with the line or the setting in which it stands. model: what it was read as."""
+    return InputError(f"{_place_of(path, text, settings, error, model)}: {_message(error, model)}")
 
 
 def recorded_recipe(raw: dict[str, Any], place: Path) -> Recipe:
@@ -49,7 +63,7 @@ def recorded_recipe(raw: dict[str, Any], place: Path) -> Recipe:
     try:
         return Recipe.model_validate({**raw, "candidates": sources})
     except ValidationError as error:
-        raise InputError(f"{place}: recipe: expected one of this version, got: {_message(error)}") from None
+        raise InputError(f"{place}: recipe: expected one of this version, got: {_message(error, Recipe)}") from None
 
 
 class _Loader(yaml.SafeLoader):
@@ -68,8 +82,8 @@ _Loader.add_implicit_resolver(
 )
 
 
-def _lay_over(raw: dict[str, Any], setting: str) -> None:
-    """Set one key, as in `judge.threshold=1.0` or `problems.0.limit=5`; the value is YAML."""
+def lay_over(raw: dict[str, Any], setting: str) -> None:
+    """Set one key, as in `judge.threshold=1.0` or `problems.0.limit=5`; the value is YAML. Raises `InputError`."""
     key, equals, text = setting.partition("=")
     if not equals or not key:
         raise InputError(f"--set {setting}: expected key=value, as in judge.threshold=0.9")
@@ -99,10 +113,10 @@ def _first(error: ValidationError) -> ErrorDetails:
     return min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
 
 
-def _message(error: ValidationError) -> str:
+def _message(error: ValidationError, root: type[BaseModel]) -> str:
     """The first fault: the key, what was expected, what came, and for an unknown key the nearest known one."""
     first = _first(error)
-    place, models = _walk(first["loc"])
+    place, models = _walk(first["loc"], root)
     key = ".".join(str(part) for part in place)
     if first["type"] == "extra_forbidden":
         known = list(dict.fromkeys(name for model in models for name in model.model_fields))
@@ -132,13 +146,13 @@ def _without_secrets(value: Any, depth: int = 4) -> Any:
     return [_without_secrets(inner, depth - 1) for inner in value] if isinstance(value, list) else value
 
 
-def _walk(loc: tuple[int | str, ...]) -> tuple[list[int | str], list[type[BaseModel]]]:
+def _walk(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[list[int | str], list[type[BaseModel]]]:
     """The place of a fault as a person would name it, and the models whose keys are known there.
 
     Pydantic names the sampler behind the number of a source: that is no part of the place, but says which model it is.
     """
     place: list[int | str] = []
-    known = models = [cast(type[BaseModel], Recipe)]
+    known = models = [root]
     for part in loc:
         named = [one for one in models if _tag(one) == part] if len(models) > 1 else []
         if named:
@@ -164,9 +178,9 @@ def _models_in(kind: Any) -> list[type[BaseModel]]:
     return [one for part in get_args(kind) for one in _models_in(part)]
 
 
-def _place_of(path: Path, text: str, settings: Sequence[str], error: ValidationError) -> str:
+def _place_of(path: Path, text: str, settings: Sequence[str], error: ValidationError, root: type[BaseModel]) -> str:
     """Where the first faulty key stands: in a setting, or on a line of the recipe."""
-    loc, _ = _walk(_first(error)["loc"])
+    loc, _ = _walk(_first(error)["loc"], root)
     for setting in reversed(settings):
         key = setting.partition("=")[0].split(".")
         if [str(part) for part in loc[: len(key)]] == key:

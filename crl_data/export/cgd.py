@@ -27,20 +27,20 @@ FORM = Form(
 )
 
 
-def export(directory: Path, out: Path, split: str | None = None) -> Exported:
+def export(directory: Path, out: Path, split: str | None = None, template: Template | None = None) -> Exported:
     """Write the right corrected solutions of a built dataset; `out` as in `files.targets_in`.
 
-    Raises `InputError` where there are none.
+    template: of the prompts, `cgd/default` where none is given. Raises `InputError` where there are none.
     """
     done, targets = Exported(), targets_in(FORM, directory, out, split)
-    template = load_template("cgd", "default", Path())
+    chosen = template or load_template("cgd", "default", Path())
     with Shelf() as shelf:
         critiqued = Critiqued(directory, targets, shelf, unfit, done)
 
         def rows(name: str) -> Iterator[dict[str, Any]]:
             for critique, record in critiqued.of(name):
                 done.kinds["corrected solution"] += 1
-                yield _row(critique, record, template)
+                yield _row(critique, record, chosen)
 
         return write(FORM, directory, out, targets, rows, done)
 

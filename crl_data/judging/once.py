@@ -7,6 +7,7 @@ import threading
 
 from crl_data.judging.judge import Judge
 from crl_data.judging.policy import Policy
+from crl_data.judging.recent import Recent
 from crl_data.types import Judgement, Problem, Solution
 
 _lock = threading.Lock()
@@ -18,16 +19,20 @@ def judge(problem: Problem, solution: Solution, *, sandbox: str = "auto", policy
     return shared_judge(sandbox, policy).judge(problem, solution)
 
 
-def shared_judge(sandbox: str = "auto", policy: Policy | None = None, *, jobs: int | None = None) -> Judge:
+def shared_judge(
+    sandbox: str = "auto", policy: Policy | None = None, *, jobs: int | None = None, remember: int = 0
+) -> Judge:
     """The judge of this process, under a policy; the runners are the same for all policies with the same libraries.
 
-    A forked child gets one of its own. Raises `SandboxUnavailable`.
+    remember: how many of its last findings it keeps, so that what was judged is not run again. A forked child gets a judge of
+    its own. Raises `SandboxUnavailable`.
     """
     policy = policy or Policy()
-    runners = (os.getpid(), sandbox, policy.libraries, jobs)
+    runners = (os.getpid(), sandbox, policy.libraries, jobs, remember)
     with _lock:
         if runners not in _judges:
-            _judges[runners] = Judge(sandbox=sandbox, policy=policy, jobs=jobs)
+            memory = Recent(remember) if remember else None
+            _judges[runners] = Judge(sandbox=sandbox, policy=policy, jobs=jobs, memory=memory)
         return _judges[runners].under(policy)
 
 

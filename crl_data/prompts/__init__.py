@@ -2,9 +2,9 @@
 
 Two kinds: `solve` (write a solution) and `critique` (judge one, and conclude with `\\conclusion{T}` or `\\conclusion{F}`).
 Two more follow on a critique: `refine` asks the teacher who wrote it for a corrected solution, `cgd` a model that reads it.
-A template is a Jinja text with the variables question, test_kind, entry_point, starter_code, examples (the tests that a
-solver may see) and, for critiques, solution; for `cgd`, critique too. Named ones are the files beside this module; any other
-is a file of the user's.
+`shown` asks for a solution beside one that may be wrong, which a trainer compares with critiques. A template is a Jinja text
+with the variables question, test_kind, entry_point, starter_code, examples (the tests that a solver may see) and, for
+critiques, solution; for `cgd`, critique too. Named ones are the files beside this module; any other is a file of the user's.
 
     default   ours
     paper     critique: what arXiv 2509.22824 says is asked (the specification, the submitted solution, whether it is correct and

@@ -52,8 +52,10 @@ class Batch:
             | metrics.of_judgements(judgements, undecided)
         )
         self._tell_each("conclusion", {n: _WORDS[one] for n, one in concluded.items()})
-        reasons = [one.reason if one else "not judged" for one in judgements]
-        self._tell_each("judged", dict(zip(self._solves, reasons, strict=True)))
+        judged = dict(zip(self._solves, judgements, strict=True))
+        self._tell_each("judged", {n: one.reason if one else "not judged" for n, one in judged.items()})
+        self._tell_each("pass_rate", {n: one.pass_rate if one else None for n, one in judged.items()})
+        self._tell_each("judged_verdict", {n: one.verdict if one else None for n, one in judged.items()})
         return found
 
     def _terms(self, kind: str, n: int) -> float:

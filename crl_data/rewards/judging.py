@@ -86,10 +86,14 @@ def _submitted(cells: Sequence[Cells], texts: Sequence[str], options: Options) -
     if not pairs:
         return []
     futures: list[Future[Judgement]] = []
+    same: dict[tuple[int, str | None], Future[Judgement]] = {}
     try:
         judge = judge_for(options)
         for problem, solution, calibration in pairs:
-            futures.append(judge.submit(problem, solution, known=calibration))
+            key = (id(problem), solution.response)
+            if key not in same or options.addresses or not options.remember:
+                same[key] = judge.submit(problem, solution, known=calibration)
+            futures.append(same[key])
     except RuntimeError as error:  # the interpreter is ending, and starts no thread any more
         none: Future[Judgement] = Future()
         none.set_exception(RunnerDied(str(error)))
@@ -160,7 +164,7 @@ _lock = threading.Lock()
 def judge_for(options: Options) -> Judging:
     """The judge that options name. Raises `SandboxUnavailable`."""
     if not options.addresses:
-        return shared_judge(options.sandbox, options.policy, jobs=options.jobs)
+        return shared_judge(options.sandbox, options.policy, jobs=options.jobs, remember=options.remember)
     from crl_data.service.client import RemoteJudge
 
     key = (os.getpid(), options.addresses, options.token, options.policy, options.timeout_s)

@@ -26,6 +26,8 @@ class Options:
     judge: "local", the address of a judge behind HTTP (`crl-data serve`), or several, which share the work.
     token: what that judge asks for.
     sandbox, jobs: of a local judge; see `Judge`.
+    remember: of how many solutions, the last ones, a local judge knows what was found, so that one that is written again is not
+        run again; 0: every one is run.
     score: "pass_rate", the share of tests that a solution passes, or "all": 1.0 where every test passes, else 0.0.
     on_inconclusive: "none", "zero" or a number: the reward where nothing could be decided.
     max_tests: at most so many tests of a row are run, the same ones every time; None: all.
@@ -42,6 +44,7 @@ class Options:
     token: str | None = None
     sandbox: str = "auto"
     jobs: int | None = None
+    remember: int = 10_000
     score: str = "pass_rate"
     on_inconclusive: str | float = "none"
     max_tests: int | None = None
@@ -70,6 +73,8 @@ class Options:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise _wrong(name, "expected more than 0, or None", value)
+        if self.remember < 0:
+            raise _wrong("remember", "expected 0 or more", self.remember)
         if self.overlong_tokens and (self.max_tokens is None or self.overlong_tokens > self.max_tokens):
             raise _wrong(
                 "overlong_tokens", "expected max_tokens beside it, and no more than that", self.overlong_tokens

@@ -237,8 +237,8 @@ def test_an_undecided_solution_is_worth_what_its_tests_showed() -> None:
 def test_what_could_not_be_judged_because_of_us_is_an_error_and_never_a_zero() -> None:
     extra = {"inputs_outputs": SUM, "id": "row-7"}
     with pytest.raises(WorkError, match=r"row-7.*on_inconclusive"):
-        numbers(HALF, extra, timeout_s=1e-6)
-    told = numbers(HALF, extra, timeout_s=1e-6, on_inconclusive=0.5)
+        numbers(HALF, extra, timeout_s=1e-6, remember=0)
+    told = numbers(HALF, extra, timeout_s=1e-6, remember=0, on_inconclusive=0.5)
     assert (told["score"], told["inconclusive"]) == (0.5, 1.0)
 
 

@@ -1,0 +1,95 @@
+"""Which checkpoint of a run is its model: the last one, or the best by something that is apart from the reported test.
+
+The paper chose the best checkpoint on the benchmark that it reports. That way is offered by its name, `reported-test`, and the
+model's card says so: of several checkpoints that are equally good, the best on a test looks better there than it is.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crl_data.errors import WorkError
+from crl_train.data import TEST, VALIDATION
+from crl_train.recipe import Command, Select
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A chosen checkpoint. by: the rule in words; split: what it looked at; scores: of each checkpoint, by update."""
+
+    update: int
+    by: str
+    split: str
+    scores: dict[int, float]
+
+
+def split_of(select: Select, has_validation: bool) -> str | None:
+    """The split that is measured on while training."""
+    if select == "reported-test":
+        return TEST
+    return VALIDATION if has_validation else None
+
+
+def choose(select: Select, checkpoints: Sequence[Path], evaluations: Sequence[dict[str, Any]]) -> Choice:
+    """Choose among checkpoints. evaluations: what was measured at each. Of equal ones the earliest. Raises `WorkError`."""
+    updates = [update_of(path) for path in checkpoints]
+    if select == "last" or not updates:
+        return Choice(update=max(updates, default=0), by="being the last", split="no split", scores={})
+    if isinstance(select, Command):
+        scores = {update_of(path): _number_of(select, path) for path in checkpoints}
+        return _best(scores, f"the largest number of `{select.command}`", "what that command measures")
+    measure, split = ("verdict_accuracy", TEST) if select == "reported-test" else (select, VALIDATION)
+    scores = {
+        one["update"]: one[measure]["value"]
+        for one in evaluations
+        if one["update"] in updates and one["split"] == split and one["how"] == "sampled" and measure in one
+    }
+    if not scores:
+        raise WorkError(
+            f"select: {select}: no checkpoint was measured by {measure} on the {split} split, which has no such rows"
+        )
+    by = f"the best {measure.replace('_', ' ')} (sampled)"
+    return _best(scores, by if select != "reported-test" else by + ", on the test that is reported", split)
+
+
+def _best(scores: dict[int, float], by: str, split: str) -> Choice:
+    best = max(scores.values())
+    return Choice(update=min(one for one, score in scores.items() if score == best), by=by, split=split, scores=scores)
+
+
+def update_of(checkpoint: Path) -> int:
+    """The update after which a checkpoint was taken."""
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _number_of(select: Command, checkpoint: Path) -> float:
+    command = select.command.replace("{checkpoint}", str(checkpoint))
+    try:
+        done = subprocess.run(  # noqa: S602, a program of the user's own, named in the user's own recipe
+            command, shell=True, capture_output=True, text=True, timeout=select.timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise WorkError(f"select: `{command}` took longer than {select.timeout_s:g} s (timeout_s)") from None
+    said = done.stdout.strip().splitlines()[-1:] or [""]
+    try:
+        number = json.loads(said[0])
+        if (
+            done.returncode
+            or isinstance(number, bool)
+            or not isinstance(number, int | float)
+            or not math.isfinite(number)
+        ):
+            raise ValueError
+    except ValueError:
+        told = (done.stderr.strip().splitlines() or said)[-1][:200]
+        raise WorkError(
+            f"select: `{command}`: expected a number as JSON on the last line, got {said[0][:100]!r} "
+            f"(exit {done.returncode}; {told})"
+        ) from None
+    return float(number)

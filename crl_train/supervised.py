@@ -1,0 +1,243 @@
+"""The supervised arms: a model is shown what to write, by TRL's SFTTrainer.
+
+    cft   critiques that conclude the truth, as answers to critique prompts (arXiv 2501.17703)
+    cgd   right corrected solutions, as answers to question, wrong solution and critique (arXiv 2505.11628)
+    sft   any file of rows with prompt and completion: a warm start
+
+cft and cgd read `critiques.parquet` of a built dataset, whoever wrote it: rows are those of `crl-data export`. A teacher's tokens
+are counted, since a policy's own cost no teacher.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from crl_data.errors import InputError
+from crl_data.export import cft, cgd
+from crl_data.prompts import load_template
+from crl_train.data import TEST, VALIDATION, Corpus, locate
+from crl_train.phases import Progress, is_spent
+from crl_train.recipe import Arm
+from crl_train.recipe_file import Job
+from crl_train.run import (
+    MODEL,
+    Done,
+    described_by,
+    in_one_line,
+    load_tokenizer,
+    model_of,
+    prepared,
+    results_of,
+    save_model,
+    told_of,
+    whole_checkpoints,
+    write_run,
+)
+from crl_train.selection import choose, split_of, update_of
+from crl_train.steering import EVALUATIONS, METRICS, HeldOut, Log, Stop, read_lines, show_progress
+from crl_train.trainer import STATE, CritiqueTrainer
+
+
+def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None) -> Done:
+    """Train a supervised arm. Raises `InputError`, `WorkError`."""
+    from trl import SFTTrainer, get_peft_config
+
+    ours, trl = job.ours, job.trl
+    tokenizer = load_tokenizer(job)
+    corpus = prepared(job, tokenizer)
+    shown = _shown(job, tokenizer)
+    corpus.counts = Counter({str(ours.arm): len(shown)})
+    held_out = HeldOut(
+        {name: rows for name, rows in ((VALIDATION, corpus.validation), (TEST, corpus.test)) if rows is not None},
+        ours.evaluate.samples,
+        ours.evaluate.greedy,
+    )
+    progress, stop = Progress(), Stop()
+    per_update = trl.per_device_train_batch_size * trl.world_size * trl.gradient_accumulation_steps
+    _bound(job, per_update)
+    evaluations = Log(folder / EVALUATIONS, main)
+    counting = _Counting(job, progress, stop, Log(folder / METRICS, main), per_update, shown, main)
+    if checkpoint is not None:
+        state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
+        for name, value in state["progress"].items():
+            setattr(progress, name, value)
+        counting.metrics.forget_after(progress.updates)
+        evaluations.forget_after(progress.updates)
+    told = told_of(job, corpus, progress)
+    write_run(folder, main, {**told, "status": "running"})
+    before = [] if checkpoint is not None else _measured(job, model_of(job), tokenizer, corpus, held_out)
+    for one in before:
+        evaluations.write({"update": 0, **one})
+    with in_one_line(job):
+        trainer = SFTTrainer(
+            model=model_of(job),
+            args=trl,
+            train_dataset=shown.remove_columns(
+                [name for name in shown.column_names if name not in ("prompt", "completion")]
+            ),
+            processing_class=tokenizer,
+            peft_config=get_peft_config(job.model),
+            callbacks=[counting],
+        )
+    show_progress(trainer)
+    trainer.create_model_card = lambda *_, **__: None  # the run's own is written when it is over
+    with stop.listening():
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if stop.asked_by is not None:
+        write_run(folder, main, {**told_of(job, corpus, progress), "status": "interrupted"})
+        return Done(run=folder, update=progress.updates, results=(), interrupted=True)
+    save_model(trainer, tokenizer, folder / MODEL)
+    trainer.model.eval()
+    known = read_lines(folder / EVALUATIONS)
+    split = split_of(ours.select, corpus.validation is not None)
+    checkpoints = whole_checkpoints(folder)
+    if ours.select != "last" and split is not None:
+        for path in checkpoints:
+            for one in _measured(job, str(path), tokenizer, corpus, held_out, split):
+                evaluations.write({"update": update_of(path), **one})
+        known = read_lines(folder / EVALUATIONS)
+    choice = choose(ours.select, checkpoints, known)
+    if choice.update != progress.updates:
+        trainer._load_from_checkpoint(str(folder / f"checkpoint-{choice.update}"))
+        save_model(trainer, tokenizer, folder / MODEL)
+    found = _measured(job, str(folder / MODEL), tokenizer, corpus, held_out)
+    for one in found:
+        evaluations.write({"update": choice.update, "final": True, **one})
+    first = [one for one in known if one["update"] == 0 and one["split"] == TEST]
+    results = tuple(results_of([one for one in found if one["split"] == TEST], first))
+    run = described_by(job, corpus, progress, choice, results)
+    write_run(
+        folder, main, {**told, "status": "done", "used": progress.used(), "choice": asdict(choice), "card": asdict(run)}
+    )
+    return Done(run=folder, update=choice.update, results=results, interrupted=False)
+
+
+def _shown(job: Job, tokenizer: Any) -> Any:
+    """The rows of a supervised arm, with prompt and completion, and the tokens of each completion."""
+    import datasets
+
+    ours = job.ours
+    folder = locate(ours.dataset, job.folder, ours.dataset_revision)
+    if ours.arm is Arm.SFT:
+        file = job.folder / str(ours.demonstrations)
+        kind = "parquet" if file.name.endswith(".parquet") else "json"
+        if not file.is_file():
+            raise InputError(f"demonstrations: {file}: expected a file of rows with prompt and completion, got none")
+        rows = datasets.load_dataset(kind, data_files=str(file), split="train")
+    else:
+        with tempfile.TemporaryDirectory() as place:
+            out = Path(place) / "rows"
+            if ours.arm is Arm.CFT:
+                done = cft.export(folder, out)
+            else:
+                done = cgd.export(folder, out, template=load_template("cgd", ours.prompts.cgd, job.folder))
+            train = [name for name in done.files if Path(name).stem == "train"]
+            if not train:
+                raise InputError(
+                    f"{ours.dataset}: expected critiques of its training split for the arm {ours.arm}, got none"
+                )
+            rows = datasets.Dataset.from_parquet(train[0], keep_in_memory=True)
+    for name in ("prompt", "completion"):
+        if name not in rows.column_names:
+            raise InputError(
+                f"demonstrations: expected rows with prompt and completion, got {', '.join(rows.column_names)}"
+            )
+
+    def count(row: dict[str, Any]) -> dict[str, int]:
+        completion = row["completion"]
+        text = completion if isinstance(completion, str) else completion[-1]["content"]
+        return {"teacher_tokens": len(tokenizer(text)["input_ids"])}
+
+    return rows.map(count, desc=None)
+
+
+def _bound(job: Job, per_update: int) -> None:
+    """How many updates at most: of a budget, where it says so."""
+    ours, trl = job.ours, job.trl
+    if trl.max_steps > 0 or ours.budget is None:
+        return
+    unit, most = ours.budget.chosen
+    if unit == "updates":
+        trl.max_steps = int(most)
+    elif unit == "prompts":
+        trl.max_steps = -(-int(most) // per_update)
+    else:
+        trl.max_steps = 10_000_000
+
+
+class _Counting(TrainerCallback):  # type: ignore[misc]
+    """Counts what a supervised run uses, ends it where its budget does, and makes its checkpoints whole."""
+
+    def __init__(
+        self, job: Job, progress: Progress, stop: Stop, metrics: Log, per_update: int, shown: Any, main: bool
+    ) -> None:
+        self._budget = job.ours.budget
+        self._of_teacher = job.ours.arm is not Arm.SFT
+        self._progress = progress
+        self._stop = stop
+        self.metrics = metrics
+        self._per_update = per_update
+        self._n = len(shown)
+        self._tokens = sum(shown["teacher_tokens"])
+        self._main = main
+        self._began = 0.0
+        self._processes = job.trl.world_size
+
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._began = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        progress = self._progress
+        progress.updates = int(state.global_step)
+        progress.prompts = progress.updates * self._per_update
+        progress.gpu_seconds += (time.perf_counter() - self._began) * self._processes
+        seen = round(self._tokens * min(1.0, progress.prompts / self._n))
+        progress.teacher_tokens = seen if self._of_teacher else 0
+        by_tokens = self._budget is not None and self._budget.generated_tokens is not None
+        spent = (
+            seen >= (self._budget.generated_tokens or 0)
+            if self._budget and by_tokens
+            else is_spent(self._budget, progress)
+        )
+        if spent or self._stop.asked_by is not None:
+            control.should_training_stop = control.should_save = True
+        if progress.updates >= args.max_steps > 0:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self._main:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            state_file = folder / f".{STATE}.tmp"
+            state_file.write_text(json.dumps({"progress": self._progress.state()}), encoding="utf-8")
+            state_file.replace(folder / STATE)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if logs and "train_runtime" not in logs:
+            used = {f"used/{unit}": amount for unit, amount in self._progress.used().items()}
+            self.metrics.write({"update": int(state.global_step), "phase": 0, **logs, **used})
+
+
+def _measured(
+    job: Job, model: str, tokenizer: Any, corpus: Corpus, held_out: HeldOut, split: str | None = None
+) -> list[dict[str, Any]]:
+    """What a model answers on held-out rows."""
+    if not held_out.splits:
+        return []
+    with in_one_line(job):
+        asked = CritiqueTrainer(
+            ours=job.ours.model_copy(update={"critique_weight_mode": "raw", "zero_variance": "keep"}),
+            rows=corpus.train,
+            progress=Progress(),
+            args=job.measuring,
+            model=model,
+            processing_class=tokenizer,
+        )
+    return [one for name in ([split] if split else held_out.splits) for one in held_out.measure(asked, name)]
