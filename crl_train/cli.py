@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -57,9 +58,10 @@ def train(
 ) -> None:
     """Train: `crl-train RECIPE.yaml`, the word train may be left out. TRL's options may follow (--learning_rate 1e-5)."""
     _need("trl", "train")
+    warnings.filterwarnings("ignore", category=FutureWarning)  # what a later version of a library will rename
     from crl_train.recipe_file import load_job
 
-    job = load_job(recipe, set_ or [], context.args)
+    job = load_job(recipe, set_ or [], context.args, on_processor=dry_run)
     if dry_run:
         from crl_train.forecast import forecast, text_of
 

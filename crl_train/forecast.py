@@ -14,7 +14,7 @@ from crl_data.corpus.records import SOLVE
 from crl_train.data import Corpus
 from crl_train.phases import most_updates
 from crl_train.recipe_file import Job
-from crl_train.run import load_tokenizer, model_of, planned_updates, prepared, run_folder
+from crl_train.run import load_tokenizer, model_of, planned_updates, prepared, run_folder, shape_of
 from crl_train.settings import sources_of
 
 _GB = 1024**3
@@ -49,14 +49,11 @@ def _rows(corpus: Corpus) -> dict[str, Any]:
 
 
 def _steps(job: Job, corpus: Corpus) -> dict[str, Any]:
-    trl, ours = job.trl, job.ours
-    prompts_at_once = trl.generation_batch_size // trl.num_generations
-    updates_at_once = max(1, trl.steps_per_generation * trl.num_iterations // trl.gradient_accumulation_steps)
+    trl, ours, shape = job.trl, job.ours, shape_of(job)
     updates = planned_updates(job, len(corpus.train))
-    generations = -(-updates // updates_at_once)
     phases, done = [], 0
     for phase in ours.phases:
-        most = most_updates([phase], len(corpus.train), prompts_at_once, updates_at_once, float(trl.num_train_epochs))
+        most = most_updates([phase], len(corpus.train), shape.prompts, shape.updates, float(trl.num_train_epochs))
         most = min(most, updates - done)
         done += most
         phases.append(
@@ -69,25 +66,24 @@ def _steps(job: Job, corpus: Corpus) -> dict[str, Any]:
     phases = phases or [
         {"updates": updates, "max_completion_length": trl.max_completion_length, "critique_weight": 1.0}
     ]
-    per_generation = trl.generation_batch_size
     tokens = sum(
-        -(-one["updates"] // updates_at_once) * per_generation * one["max_completion_length"] for one in phases
+        -(-one["updates"] // shape.updates) * shape.completions * one["max_completion_length"] for one in phases
     )
     solves = corpus.counts[SOLVE] / max(1, len(corpus.train))
     draws = ours.refill_limit if ours.zero_variance == "refill" else 1
     return {
         "updates": updates,
-        "generation_batches": generations,
-        "prompts_a_generation": prompts_at_once,
-        "completions_a_generation": per_generation,
-        "updates_a_generation": updates_at_once,
-        "completions_an_update": trl.per_device_train_batch_size * trl.world_size * trl.gradient_accumulation_steps,
+        "generation_batches": -(-updates // shape.updates),
+        "prompts_a_generation": shape.prompts,
+        "completions_a_generation": shape.completions,
+        "updates_a_generation": shape.updates,
+        "completions_an_update": shape.completions_an_update,
         "phases": phases,
         "most_generated_tokens": tokens,
         "most_draws_a_step": draws,
-        "most_judging_cpu_s_a_generation": round(solves * per_generation * JUDGE_CPU_S, 1),
+        "most_judging_cpu_s_a_generation": round(solves * shape.completions * JUDGE_CPU_S, 1),
         "critique_weight_bites": ours.critique_weight_mode != "raw" or trl.scale_rewards != "group",
-        "processes": trl.world_size,
+        "processes": shape.processes,
     }
 
 
@@ -111,14 +107,17 @@ def _model(job: Job) -> dict[str, Any]:
 
 
 def _memory(job: Job) -> dict[str, Any]:
-    """Bytes on each device, by arithmetic: weights, gradients and Adam's states of a whole model, as sharded as they are."""
+    """Bytes on each device, by arithmetic: weights, gradients and Adam's states of a whole model, as sharded as they are.
+
+    No logits: TRL computes what it needs of them in pieces.
+    """
     told = _model(job)
     n = told["parameters"]
     if n is None:
         return {"known": False}
     trl = job.trl
     stage = trl.deepspeed_plugin.zero_stage if getattr(trl, "deepspeed_plugin", None) else 0
-    world = max(1, trl.world_size)
+    world = shape_of(job).processes
     lora = bool(job.model.use_peft)
     width = 2 if trl.bf16 or trl.fp16 else 4
     trained = 0.01 * n if lora else n
@@ -127,16 +126,14 @@ def _memory(job: Job) -> dict[str, Any]:
     states = trained * (12 if width == 2 else 8) / (world if stage >= 1 else 1)
     length = max([phase.max_completion_length or 0 for phase in job.ours.phases] + [trl.max_completion_length])
     whole = length + (job.ours.max_prompt_length or 0)
-    vocabulary = getattr(_config(job), "vocab_size", 0)
     rows = trl.per_device_train_batch_size
     activations = rows * whole * told["hidden"] * told["layers"] * 2 * (1 if trl.gradient_checkpointing else 16)
-    logits = rows * length * vocabulary * 4 * 2
+
     found = {
         "weights": weights,
         "gradients": gradients,
         "optimizer": states,
         "activations": activations,
-        "logits": logits,
     }
     in_gb = {f"{name}_gb": round(value / _GB, 2) for name, value in found.items()}
     return {
@@ -147,12 +144,6 @@ def _memory(job: Job) -> dict[str, Any]:
         "vllm_kv_gb_a_full_answer": round(told["kv_bytes_a_token"] * whole / _GB, 3),
         "vllm_share": trl.vllm_gpu_memory_utilization if trl.use_vllm and trl.vllm_mode == "colocate" else 0.0,
     }
-
-
-def _config(job: Job) -> Any:
-    from transformers import AutoConfig
-
-    return AutoConfig.from_pretrained(model_of(job), revision=job.model.model_revision)
 
 
 def text_of(found: dict[str, Any]) -> str:
@@ -185,23 +176,22 @@ def text_of(found: dict[str, Any]) -> str:
 
 
 def _of_steps(steps: dict[str, Any]) -> list[str]:
+    samples = steps["completions_a_generation"] // steps["prompts_a_generation"]
+    draws = steps["most_draws_a_step"]
     lines = [
         f"{steps['updates']:,} updates at most, from {steps['generation_batches']:,} generations of "
-        f"{steps['prompts_a_generation']} prompts x {steps['completions_a_generation'] // steps['prompts_a_generation']} samples; "
+        f"{steps['prompts_a_generation']} prompts x {samples} samples; "
         f"{steps['completions_an_update']} completions an update, {steps['updates_a_generation']} updates a generation, "
         f"{steps['processes']} processes",
         *(
-            f"phase {place}: {one['updates']:,} updates, answers of at most {one['max_completion_length']:,} tokens, critiques weigh "
-            f"{one['critique_weight']:g}"
+            f"phase {place}: {one['updates']:,} updates, answers of at most {one['max_completion_length']:,} tokens, "
+            f"critiques weigh {one['critique_weight']:g}"
             for place, one in enumerate(steps["phases"], 1)
         ),
         f"at most {steps['most_generated_tokens']:,} tokens are generated"
-        + (
-            ""
-            if steps["most_draws_a_step"] == 1
-            else f" a draw, and up to {steps['most_draws_a_step'] or 'any number of'} draws a step"
-        ),
-        f"judging: about {steps['most_judging_cpu_s_a_generation']:g} s of processor time a generation, where no program computes long",
+        + ("" if draws == 1 else f" a draw, and up to {draws or 'any number of'} draws a step"),
+        f"judging: about {steps['most_judging_cpu_s_a_generation']:g} s of processor time a generation, where no program "
+        "computes long",
     ]
     weighted = any(one["critique_weight"] != 1 for one in steps["phases"])
     if weighted and not steps["critique_weight_bites"]:

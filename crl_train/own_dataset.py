@@ -1,7 +1,7 @@
 """What a policy wrote in a run, as a dataset that can be built, checked and pushed like any other.
 
-From the rollouts: the problems that it was asked, and its solutions as recorded candidates, with a recipe. `crl-data build` judges
-them again, in its own way, so that what is published has verdicts of a build and not of a training loop.
+From the rollouts: the problems that it was asked, and its solutions as recorded candidates, with a recipe. `crl-data build`
+judges them again, in its own way, so that what is published has verdicts of a build and not of a training loop.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OWN = "onpolicy"
 
 
 def leave(run: Path) -> int:
-    """Write `onpolicy/` (problems, solutions and a recipe) from a run's rollouts; how many solutions. None: nothing is written."""
+    """Write `onpolicy/` (problems, solutions and a recipe) from a run's rollouts; how many solutions. 0: nothing is written."""
     import pyarrow.parquet as pq
 
     files = sorted((run / FOLDER).glob("*.parquet"))

@@ -169,6 +169,7 @@ class TrainRecipe(_Part):
     test_dataset: str | None = None
     demonstrations: str | None = None
     arm: Arm = Arm.HYBRID
+    processes: Steps | None = None
     mix: Mix = Mix()
     max_prompt_length: Steps | None = 4096
     phases: tuple[Phase, ...] = ()

@@ -48,10 +48,10 @@ class Job:
         return self.path.parent
 
 
-def load_job(path: Path, settings: Sequence[str] = (), options: Sequence[str] = ()) -> Job:
+def load_job(path: Path, settings: Sequence[str] = (), options: Sequence[str] = (), on_processor: bool = False) -> Job:
     """Read a recipe with `key=value` settings, and options in TRL's form (`--learning_rate 1e-5`), laid over it.
 
-    Raises `InputError` that names the key.
+    on_processor: for this machine's processor, whatever the recipe says. Raises `InputError` that names the key.
     """
     text, raw = read_mapping(path, "dataset")
     for setting in settings:
@@ -66,6 +66,8 @@ def load_job(path: Path, settings: Sequence[str] = (), options: Sequence[str] = 
     except ValidationError as error:
         raise fault_in(path, text, settings, error, TrainRecipe) from None
     theirs = {key: value for key, value in raw.items() if key not in OURS}
+    if on_processor:
+        theirs["use_cpu"] = True
     if ours.arm.is_supervised:
         theirs |= ours.supervised
     kind, model_kind = _classes(ours.arm.is_supervised)

@@ -76,6 +76,7 @@ def train(job: Job, resume: bool) -> Done:
         raise InputError(f"{folder}: holds a run; --resume goes on with it, another output_dir begins a new one")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    _check_processes(job)
     _trl_keys(job, folder)
     _quietly(job)
     if job.ours.arm.is_supervised:
@@ -95,9 +96,10 @@ def whole_checkpoints(folder: Path) -> list[Path]:
 def _train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | None) -> Done:
     from trl import get_peft_config
 
+    from crl_train.lines import EVALUATIONS, read_lines
     from crl_train.onpolicy import OwnSolutions
     from crl_train.rollouts import Rollouts
-    from crl_train.steering import EVALUATIONS, HeldOut, Steering, Stop, read_lines, show_progress
+    from crl_train.steering import HeldOut, Steering, Stop, show_progress
     from crl_train.trainer import CritiqueTrainer
 
     ours, trl = job.ours, job.trl
@@ -233,22 +235,61 @@ def prepared(job: Job, tokenizer: Any) -> Corpus:
     return corpus
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What a generation batch is, over all processes."""
+
+    processes: int
+    prompts: int
+    completions: int
+    updates: int
+    completions_an_update: int
+
+
+def shape_of(job: Job) -> Shape:
+    """Of the processes that a recipe is made for, or else of those that are there."""
+    trl = job.trl
+    processes = job.ours.processes or int(trl.world_size)
+    a_pass = int(trl.per_device_train_batch_size) * processes
+    passes = max(1, int(trl.generation_batch_size) // a_pass) if _says_batch(job) else int(trl.steps_per_generation)
+    completions = int(trl.generation_batch_size) if _says_batch(job) else a_pass * passes
+    return Shape(
+        processes=processes,
+        prompts=completions // int(trl.num_generations),
+        completions=completions,
+        updates=max(1, passes * int(trl.num_iterations) // int(trl.gradient_accumulation_steps)),
+        completions_an_update=a_pass * int(trl.gradient_accumulation_steps),
+    )
+
+
+def _says_batch(job: Job) -> bool:
+    """Whether a recipe says how many completions a generation batch has, and not only what a process does."""
+    return job.said.get("generation_batch_size") is not None
+
+
+def _check_processes(job: Job) -> None:
+    there, wanted = int(job.trl.world_size), job.ours.processes
+    if wanted is not None and wanted != there:
+        raise InputError(
+            f"processes: expected {wanted}, for which the recipe's batches are made, got {there}; launch so many "
+            f"(accelerate launch --num_processes {wanted}), or set processes and gradient_accumulation_steps"
+        )
+
+
 def planned_updates(job: Job, n_prompts: int) -> int:
     """The most updates that a run can take: of the recipe's max_steps, its budget, its phases or its epochs."""
     ours, trl = job.ours, job.trl
     if trl.max_steps > 0:
         return int(trl.max_steps)
-    prompts_at_once = trl.generation_batch_size // trl.num_generations
-    updates_at_once = max(1, trl.steps_per_generation * trl.num_iterations // trl.gradient_accumulation_steps)
+    shape = shape_of(job)
     if ours.budget is not None:
         unit, most = ours.budget.chosen
         if unit == "updates":
             return int(most)
         if unit == "prompts":
-            return int(-(-int(most) // prompts_at_once) * updates_at_once)
+            return -(-int(most) // shape.prompts) * shape.updates
         return 10_000_000  # what a unit is used at is not known before
-    epochs = float(trl.num_train_epochs)
-    return most_updates(ours.phases, n_prompts, int(prompts_at_once), int(updates_at_once), epochs)
+    return most_updates(ours.phases, n_prompts, shape.prompts, shape.updates, float(trl.num_train_epochs))
 
 
 def _trl_keys(job: Job, folder: Path) -> None:
@@ -304,7 +345,7 @@ def in_one_line(job: Job) -> Iterator[None]:
 
 def _measured_before(trainer: Any, held_out: Any, folder: Path, main: bool, checkpoint: Path | None) -> Any:
     """What the model answers on the test before training, measured once."""
-    from crl_train.steering import EVALUATIONS, Log, read_lines
+    from crl_train.lines import EVALUATIONS, Log, read_lines
 
     known = [one for one in read_lines(folder / EVALUATIONS) if one["split"] == TEST and one["update"] == 0]
     if known or checkpoint is not None:

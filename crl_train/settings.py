@@ -61,7 +61,16 @@ masking of overlong responses stands in a path that they probably do not take.""
 
 OURS = "ours"
 _NOT_SETTINGS = frozenset(
-    {"output_dir", "dataset", "dataset_revision", "test_dataset", "demonstrations", "report_to", "run_name"}
+    {
+        "output_dir",
+        "processes",
+        "dataset",
+        "dataset_revision",
+        "test_dataset",
+        "demonstrations",
+        "report_to",
+        "run_name",
+    }
 )
 
 

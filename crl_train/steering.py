@@ -7,7 +7,6 @@ measurements on held-out rows, and the files that a run leaves of all this.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import signal
@@ -21,54 +20,18 @@ from typing import Any
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from crl_data.errors import WorkError
-from crl_data.rows import writing
 from crl_train import measures
 from crl_train.data import Rows
+from crl_train.lines import EVALUATIONS, METRICS, Log
 from crl_train.phases import is_over, is_spent
 from crl_train.recipe import Phase
 from crl_train.trainer import CritiqueTrainer
 
-METRICS, EVALUATIONS = "metrics.jsonl", "evaluations.jsonl"
-
-
-class Log:
-    """A file of lines, each written at once; after a resume, no line of an update that is made again."""
-
-    def __init__(self, path: Path, writes: bool) -> None:
-        self.path = path
-        self._writes = writes
-
-    def write(self, line: dict[str, Any]) -> None:
-        if self._writes:
-            whole = {
-                name: None if isinstance(value, float) and not math.isfinite(value) else value
-                for name, value in line.items()
-            }
-            with writing(self.path), self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(whole, default=float) + "\n")
-
-    def forget_after(self, update: int) -> None:
-        if self._writes and self.path.is_file():
-            kept = [line for line in read_lines(self.path) if line["update"] <= update]
-            temporary = self.path.with_name(f".{self.path.name}.tmp")
-            with writing(self.path):
-                temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-                temporary.replace(self.path)
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a log; one that a killed process left half written is none."""
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
-
 
 class Stop:
-    """Whether the run was asked to end. SIGTERM and SIGINT ask; the second time they end it at once."""
+    """Whether the run was asked to end, by SIGTERM or SIGINT. A second SIGINT ends it at once; SIGTERM may come twice, from a
+    scheduler and from a launcher.
+    """
 
     def __init__(self) -> None:
         self.asked_by: int | None = None
@@ -86,10 +49,11 @@ class Stop:
                 signal.signal(number, handler)
 
     def _ask(self, number: int, _: FrameType | None) -> None:
-        if self.asked_by is not None:
+        if self.asked_by is None:
+            os.write(2, b"\nends after a checkpoint, once what was generated is used; Ctrl-C again ends at once\n")
+        elif number == signal.SIGINT:
             raise KeyboardInterrupt
         self.asked_by = number
-        os.write(2, b"\nends after a checkpoint, once what was generated is used; again ends at once\n")
 
 
 class HeldOut:

@@ -24,6 +24,7 @@ from crl_data.errors import InputError
 from crl_data.export import cft, cgd
 from crl_data.prompts import load_template
 from crl_train.data import TEST, VALIDATION, Corpus, locate
+from crl_train.lines import EVALUATIONS, METRICS, Log, read_lines
 from crl_train.phases import Progress, is_spent
 from crl_train.recipe import Arm
 from crl_train.recipe_file import Job
@@ -42,7 +43,7 @@ from crl_train.run import (
     write_run,
 )
 from crl_train.selection import choose, split_of, update_of
-from crl_train.steering import EVALUATIONS, METRICS, HeldOut, Log, Stop, read_lines, show_progress
+from crl_train.steering import HeldOut, Stop, show_progress
 from crl_train.trainer import STATE, CritiqueTrainer
 
 

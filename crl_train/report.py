@@ -1,0 +1,436 @@
+"""`crl-train report RUN...`: runs side by side, as a page that needs nothing else and as plain files.
+
+    index.html      curves, held-out results, arms with intervals over seeds, what each run used
+    results.csv     a row for each run and held-out measure
+    curves.csv      a row for each run, update and logged number
+
+Runs of the same arm and settings, but for the seed, are one line. An interval over seeds is Student's, of 95 %; arms are compared
+seed by seed where they share seeds. The word "better" is used for three seeds or more, where the interval of the difference is
+above zero; with fewer no comparison is made.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import jinja2
+
+from crl_data.errors import InputError
+from crl_data.rows import writing
+from crl_train.card import SEEDS_FOR_A_CLAIM
+
+_TEMPLATE = Path(__file__).with_name("report.html.jinja")
+_T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
+"""Student's t at 97.5 % for 1, 2, ... degrees of freedom; beyond them the normal one is near enough."""
+_COLOURS = (
+    *("#2a7f62", "#c8553d", "#3d5a80", "#e0a030", "#7b5ea7", "#4aa3a2"),
+    *("#8d99ae", "#a23b72", "#5c6b2f", "#b0713a", "#30343f"),
+)
+_GRID = "#e6e8ec"
+
+HELD_OUT = (
+    "verdict_accuracy",
+    "verdict_accuracy_on_true",
+    "verdict_accuracy_on_false",
+    "conclusions_missing",
+    "pass_rate",
+    "solved",
+    "undecided",
+)
+CURVES = (
+    ("Mean reward", ("reward",)),
+    ("Reward of critiques", ("critique/reward_mean",)),
+    ("Reward of solutions", ("solve/reward_mean",)),
+    ("Critique accuracy on right solutions", ("critique/accuracy_on_true",)),
+    ("Critique accuracy on wrong solutions", ("critique/accuracy_on_false",)),
+    ("Critique accuracy on the policy's own solutions", ("critique/accuracy_on_own",)),
+    ("Critiques' share of the update, by tokens", ("critique_share/tokens",)),
+    ("Critiques' share of the update, by advantage", ("critique_share/advantage",)),
+    ("Groups that differ", ("solve/groups_that_differ", "critique/groups_that_differ")),
+    ("Groups all right", ("solve/groups_all_right", "critique/groups_all_right")),
+    ("Groups all wrong", ("solve/groups_all_wrong", "critique/groups_all_wrong")),
+    ("Reward variance within groups", ("solve/reward_variance_within", "critique/reward_variance_within")),
+    ("Reward variance between groups", ("solve/reward_variance_between", "critique/reward_variance_between")),
+    ("Entropy", ("solve/entropy", "critique/entropy")),
+    ("Clipped tokens", ("solve/clipped", "critique/clipped")),
+    ("Gradient norm", ("grad_norm",)),
+    ("Tokens of right answers", ("solve/tokens_of_right", "critique/tokens_of_right")),
+    ("Tokens of wrong answers", ("solve/tokens_of_wrong", "critique/tokens_of_wrong")),
+    ("Loss", ("loss",)),
+    ("Share of a step's time in judging", ("seconds/judging_share",)),
+)
+"""What is plotted where it was logged: a title, and the numbers (that of solutions is dashed where there are two)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run as it is reported. before, after: held-out measures on the test, by (how, measure); curve: on validation."""
+
+    path: Path
+    label: str
+    seed: int
+    status: str
+    told: Mapping[str, Any]
+    metrics: Sequence[Mapping[str, Any]]
+    before: Mapping[tuple[str, str], float]
+    after: Mapping[tuple[str, str], float]
+    measured: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A mean over seeds and its 95 % interval; None where there is one seed."""
+
+    mean: float
+    n: int
+    low: float | None = None
+    high: float | None = None
+
+    def __str__(self) -> str:
+        interval = "" if self.low is None or self.high is None else f" [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.mean:.3f}{interval}"
+
+
+@dataclass
+class Report:
+    """Runs by arm, in the order given."""
+
+    runs: list[Run]
+    arms: dict[str, list[Run]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for run in self.runs:
+            self.arms.setdefault(run.label, []).append(run)
+
+
+def run(folders: Sequence[Path], out: Path, as_json: bool) -> None:
+    """Write the report of runs, and say what is in it. Raises `InputError`."""
+    found = read(folders)
+    write(found, out)
+    if as_json:
+        print(json.dumps({"page": str(out / "index.html"), "arms": summary(found), "comparisons": comparisons(found)}))
+        return
+    print(as_text(found))
+    print(f"{out / 'index.html'}, results.csv, curves.csv")
+
+
+def read(folders: Sequence[Path]) -> Report:
+    """The runs in some folders; those below a folder that is none itself. Raises `InputError` where there is none."""
+    paths = []
+    for folder in folders:
+        below = (
+            [folder] if (folder / "run.json").is_file() else sorted(one.parent for one in folder.glob("**/run.json"))
+        )
+        if not below:
+            raise InputError(f"{folder}: expected a run of crl-train, or a folder of runs, got no run.json")
+        paths += below
+    told = [_read(path) for path in dict.fromkeys(path.resolve() for path in paths)]
+    return Report(runs=_labelled(told))
+
+
+def _read(path: Path) -> tuple[Path, dict[str, Any]]:
+    from crl_train.run import read_run
+
+    return path, read_run(path)
+
+
+def _labelled(found: Sequence[tuple[Path, dict[str, Any]]]) -> list[Run]:
+    """Runs with the name of their arm; where the same arm was run with other settings, with those beside it."""
+    from crl_train.lines import EVALUATIONS, METRICS, read_lines
+
+    varying = _varying(found)
+    runs = []
+    for path, told in found:
+        beside = [f"{name} {value}" for name, value in _settings(told).items() if name in varying[told["arm"]]]
+        evaluations = read_lines(path / EVALUATIONS)
+        of_test = [one for one in evaluations if one["split"] == "test"]
+        runs.append(
+            Run(
+                path=path,
+                label=told["arm"] + (f" ({', '.join(beside)})" if beside else ""),
+                seed=int(told["seed"]),
+                status=str(told["status"]),
+                told=told,
+                metrics=read_lines(path / METRICS),
+                before=_measures(one for one in of_test if one["update"] == 0 and not one.get("final")),
+                after=_measures(one for one in of_test if one.get("final")),
+                measured=[one for one in evaluations if not one.get("final")],
+            )
+        )
+    return runs
+
+
+_NOT_COMPARED = frozenset({"seed", "output_dir", "run_name", "arm", "model_name_or_path", "report_to", "data_seed"})
+
+
+def _settings(told: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        one["name"]: str(one["value"]) for one in told["settings"] if one["name"].split(".")[0] not in _NOT_COMPARED
+    }
+
+
+def _varying(found: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, set[str]]:
+    """For each arm the settings that its runs differ in."""
+    by_arm: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for _, told in found:
+        by_arm[told["arm"]].append(_settings(told))
+    return {
+        arm: {name for name in set().union(*all_) if len({one.get(name) for one in all_}) > 1}
+        for arm, all_ in by_arm.items()
+    }
+
+
+def _measures(evaluations: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], float]:
+    return {(one["how"], name): one[name]["value"] for one in evaluations for name in HELD_OUT if name in one}
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """The mean over seeds and its 95 % interval (Student's)."""
+    n = len(values)
+    if n < 2:
+        return Estimate(mean=values[0], n=n)
+    half = (_T[n - 2] if n - 2 < len(_T) else 1.96) * stdev(values) / math.sqrt(n)
+    mean = fmean(values)
+    return Estimate(mean=mean, n=n, low=mean - half, high=mean + half)
+
+
+def summary(report: Report) -> list[dict[str, Any]]:
+    """A row for each arm: held-out measures before and after, and what its runs used, over seeds."""
+    rows = []
+    for label, runs in report.arms.items():
+        done = [one for one in runs if one.status == "done"]
+        keys = sorted({key for one in done for key in one.after}, key=lambda key: (HELD_OUT.index(key[1]), key[0]))
+        rows.append(
+            {
+                "arm": label,
+                "seeds": sorted(one.seed for one in done),
+                "not_over": len(runs) - len(done),
+                "held_out": {
+                    f"{measure}, {how}": {
+                        "before": _over(one.before.get((how, measure)) for one in done),
+                        "after": _over(one.after.get((how, measure)) for one in done),
+                    }
+                    for how, measure in keys
+                },
+                "used": {unit: fmean(one.told["used"][unit] for one in done) for unit in done[0].told["used"]}
+                if done
+                else {},
+            }
+        )
+    return rows
+
+
+def _over(values: Iterable[float | None]) -> dict[str, Any] | None:
+    known = [one for one in values if one is not None]
+    return vars(estimate(known)) if known else None
+
+
+COMPARED = (("sampled", "verdict_accuracy"), ("sampled", "pass_rate"))
+
+
+def comparisons(report: Report) -> list[dict[str, Any]]:
+    """Each arm against its own warm start and against solve-only, seed by seed."""
+    found = []
+    base = next((runs for label, runs in report.arms.items() if label.startswith("solve-only")), [])
+    for label, runs in report.arms.items():
+        done = [one for one in runs if one.status == "done"]
+        for key in COMPARED:
+            measured = [one for one in done if key in one.after]
+            same_seed = {other.seed: other.after[key] for other in base if other not in runs and key in other.after}
+            pairs = {
+                "before training": [one.after[key] - one.before[key] for one in measured if key in one.before],
+                "solve-only": [one.after[key] - same_seed[one.seed] for one in measured if one.seed in same_seed],
+            }
+            for against, differences in pairs.items():
+                if differences:
+                    found.append(
+                        {"arm": label, "measure": f"{key[1]}, {key[0]}", "against": against, **verdict(differences)}
+                    )
+    return found
+
+
+def verdict(differences: Sequence[float]) -> dict[str, Any]:
+    """What differences by seed come to, in a word; none is said of fewer than three seeds."""
+    difference = estimate(differences)
+    if len(differences) < SEEDS_FOR_A_CLAIM:
+        word = f"not compared: fewer than {SEEDS_FOR_A_CLAIM} seeds"
+    elif difference.low is not None and difference.low > 0:
+        word = "better"
+    elif difference.high is not None and difference.high < 0:
+        word = "worse"
+    else:
+        word = "not told apart"
+    return {"difference": vars(difference), "word": word}
+
+
+def as_text(report: Report) -> str:
+    """The held-out table of the arms, as lines."""
+    lines = []
+    for row in summary(report):
+        seeds = ", ".join(map(str, row["seeds"])) or "none"
+        lines.append(f"{row['arm']}: seeds {seeds}" + (f"; {row['not_over']} not over" if row["not_over"] else ""))
+        for name, both in row["held_out"].items():
+            before = f" (before {Estimate(**both['before'])})" if both["before"] else ""
+            lines.append(f"  {name:<36} {Estimate(**both['after'])}{before}")
+    for one in comparisons(report):
+        lines.append(
+            f"{one['arm']} against {one['against']}, {one['measure']}: {Estimate(**one['difference'])}: {one['word']}"
+        )
+    return "\n".join(lines)
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def write(report: Report, out: Path) -> None:
+    """Write the page and the plain files; each appears whole."""
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    for name, content in (
+        ("results.csv", _results(report)),
+        ("curves.csv", _curves(report)),
+        ("index.html", _page(report)),
+    ):
+        temporary = out / f".{name}.tmp"
+        with writing(out / name):
+            temporary.write_text(content, encoding="utf-8")
+            temporary.replace(out / name)
+
+
+def _results(report: Report) -> str:
+    rows = [
+        [run.label, run.seed, run.status, how, measure, run.before.get((how, measure)), value]
+        for run in report.runs
+        for (how, measure), value in sorted(run.after.items())
+    ]
+    return _csv(["arm", "seed", "status", "how", "measure", "before", "after"], rows)
+
+
+def _curves(report: Report) -> str:
+    logged = [
+        [run.label, run.seed, line["update"], name, value]
+        for run in report.runs
+        for line in run.metrics
+        for name, value in line.items()
+        if name != "update" and isinstance(value, int | float)
+    ]
+    held_out = [
+        [run.label, run.seed, one["update"], f"{one['split']}/{one['how']}/{name}", one[name]["value"]]
+        for run in report.runs
+        for one in run.measured
+        for name in HELD_OUT
+        if name in one
+    ]
+    return _csv(["arm", "seed", "update", "name", "value"], logged + held_out)
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _page(report: Report) -> str:
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
+    )
+    environment.filters["estimate"] = lambda value: "" if value is None else str(Estimate(**value))
+    environment.filters["number"] = lambda value: f"{value:,.0f}"
+    colours = {label: _COLOURS[place % len(_COLOURS)] for place, label in enumerate(report.arms)}
+    rows = summary(report)
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        arms=rows,
+        measures=list(dict.fromkeys(name for row in rows for name in row["held_out"])),
+        comparisons=comparisons(report),
+        runs=report.runs,
+        plots=_plots(report, colours),
+        enough=SEEDS_FOR_A_CLAIM,
+    )
+
+
+def _plots(report: Report, colours: Mapping[str, str]) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+    for how, measure in (("sampled", "verdict_accuracy"), ("greedy", "verdict_accuracy"), ("sampled", "pass_rate")):
+        series = {label: [_measured(run, how, measure) for run in runs] for label, runs in report.arms.items()}
+        title = f"Held out, validation: {measure.replace('_', ' ')}, {how}"
+        _add(found, title, {(label, 0): lines for label, lines in series.items()}, colours, markers=True)
+    for title, names in CURVES:
+        both = {
+            (label, place): [
+                [(line["update"], line[name]) for line in run.metrics if _is_number(line.get(name))] for run in runs
+            ]
+            for label, runs in report.arms.items()
+            for place, name in enumerate(reversed(names))
+        }
+        _add(found, title, both, colours)
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _measured(run: Run, how: str, measure: str) -> list[tuple[int, float]]:
+    split = "validation" if any(one["split"] == "validation" for one in run.measured) else "test"
+    wanted = [one for one in run.measured if (one["split"], one["how"]) == (split, how) and measure in one]
+    return [(one["update"], one[measure]["value"]) for one in wanted]
+
+
+def _add(
+    found: list[dict[str, str]],
+    title: str,
+    series: Mapping[tuple[str, int], Sequence[Sequence[tuple[int, float]]]],
+    colours: Mapping[str, str],
+    markers: bool = False,
+) -> None:
+    """A plot with a line for each arm, the mean over seeds, and the span of the seeds behind it; none where nothing is there."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    if not any(points for lines in series.values() for points in lines):
+        return
+    matplotlib.rcParams.update(
+        {"svg.hashsalt": "crl-train", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
+    )
+    figure = Figure(figsize=(6.4, 3.0), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color=_GRID)
+    for (label, place), lines in series.items():
+        by_update: dict[int, list[float]] = defaultdict(list)
+        for points in lines:
+            for update, value in points:
+                by_update[update].append(value)
+        if not by_update:
+            continue
+        updates = sorted(by_update)
+        style: dict[str, Any] = {"color": colours[label], "linestyle": ("-", "--")[place], "linewidth": 1.4}
+        if markers:
+            style |= {"marker": "o", "markersize": 3}
+        axes.plot(
+            updates, [fmean(by_update[update]) for update in updates], label=label if place == 0 else None, **style
+        )
+        if len(lines) > 1:
+            low, high = ([edge(by_update[update]) for update in updates] for edge in (min, max))
+            axes.fill_between(updates, low, high, color=colours[label], alpha=0.12, linewidth=0)
+    axes.set(xlabel="updates")
+    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Title": title})
+    text = out.getvalue()
+    found.append({"title": title, "svg": text[text.index("<svg") :]})
