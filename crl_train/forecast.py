@@ -98,6 +98,7 @@ def _model(job: Job) -> dict[str, Any]:
         config = AutoConfig.from_pretrained(name, revision=job.model.model_revision)
         with init_empty_weights():
             model = AutoModelForCausalLM.from_config(config)
+        model.tie_weights()
         told["parameters"] = sum(one.numel() for one in {id(one): one for one in model.parameters()}.values())
         told["layers"], told["hidden"] = config.num_hidden_layers, config.hidden_size
         told["kv_bytes_a_token"] = 2 * 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim

@@ -56,8 +56,8 @@ def take(batch: Batch, rows: Sequence[int]) -> Batch:
 def join(batches: Sequence[Batch], pad_token_id: int) -> Batch:
     """The rows of several batches in one."""
     kept = [batch for batch in batches if len(batch["completion_ids"])]
-    if len(kept) == 1:
-        return dict(kept[0])
+    if len(kept) < 2:
+        return dict((kept or batches)[0])
     joined: Batch = {}
     for name in kept[0]:
         parts = [batch[name] for batch in kept]
@@ -74,13 +74,8 @@ def _padded(part: torch.Tensor, width: int, fill: float, left: bool) -> torch.Te
     return torch.nn.functional.pad(part, (missing, 0) if left else (0, missing), value=fill) if missing else part
 
 
-def out_of_the_loss(batch: Batch, rows: torch.Tensor, averages_rows: bool) -> None:
-    """Take rows out of a batch's loss: none of their tokens counts, and they have no advantage.
-
-    rows: a bool each. averages_rows: the loss is a mean over rows, and not over tokens; then those that stay count for more, so
-    that it is a mean over them alone.
-    """
+def out_of_the_loss(batch: Batch, rows: torch.Tensor) -> None:
+    """Take rows out of a batch's loss: none of their tokens counts, and they have no advantage. rows: a bool each."""
     keep = ~rows
     batch["completion_mask"] = batch["completion_mask"] * keep.unsqueeze(1).to(batch["completion_mask"].dtype)
-    scale = len(rows) / max(1, int(keep.sum())) if averages_rows else 1.0
-    batch["advantages"] = batch["advantages"] * keep.to(batch["advantages"].dtype) * scale
+    batch["advantages"] = batch["advantages"] * keep.to(batch["advantages"].dtype)

@@ -26,9 +26,9 @@ class Log:
                 file.write(json.dumps(whole, default=float) + "\n")
 
     def forget_after(self, update: int) -> None:
-        """Take away the lines of later updates."""
+        """Take away the lines of later updates, and of the end of a run."""
         if self._writes and self.path.is_file():
-            kept = [line for line in read_lines(self.path) if line["update"] <= update]
+            kept = [line for line in read_lines(self.path) if line["update"] <= update and not line.get("final")]
             temporary = self.path.with_name(f".{self.path.name}.tmp")
             with writing(self.path):
                 temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")

@@ -103,7 +103,8 @@ class OwnSolutions:
 
     def state(self) -> dict[str, Any]:
         return {
-            "kept": [{**vars(one), "row": dict(one.row)} for one in self._kept],
+            "rows": {one.row["problem_id"]: dict(one.row) for one in self._kept},  # one for all solutions of a problem
+            "kept": [{**vars(one), "row": one.row["problem_id"]} for one in self._kept],
             "random": self._random.getstate(),
             "asked": self.asked,
             "asked_true": self._asked_true,
@@ -111,7 +112,7 @@ class OwnSolutions:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        self._kept = [Own(**one) for one in state["kept"]]
+        self._kept = [Own(**{**one, "row": state["rows"][one["row"]]}) for one in state["kept"]]
         version, inner, gauss = state["random"]
         self._random.setstate((version, tuple(inner), gauss))
         self.asked, self._asked_true, self.too_old = state["asked"], state["asked_true"], state["too_old"]

@@ -5,6 +5,7 @@ A phase or a run ends at the end of a generation batch, since what was generated
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -57,9 +58,14 @@ def is_over(phase: Phase, progress: Progress, n_prompts: int) -> bool:
         return False
     if until.steps is not None and progress.phase_updates >= until.steps:
         return True
-    if until.epoch_share is not None and progress.phase_prompts >= until.epoch_share * n_prompts:
+    if until.epoch_share is not None and progress.phase_prompts >= share_of(until.epoch_share, n_prompts):
         return True
     return until.plateau is not None and on_plateau(progress.phase_rewards, until.plateau.window, until.plateau.gain)
+
+
+def share_of(epochs: float, n_prompts: int) -> int:
+    """The prompts that so many epochs are, the last one whole."""
+    return math.ceil(epochs * n_prompts - 1e-9)
 
 
 def on_plateau(rewards: Sequence[float], window: int, gain: float) -> bool:
@@ -93,7 +99,7 @@ def most_updates(
             bounds.append(_whole(until.steps, updates_at_once))
         share = until.epoch_share if until is not None and until.epoch_share is not None else epochs
         if until is None or until.steps is None or until.epoch_share is not None:
-            bounds.append(max(1, -(-round(share * n_prompts) // prompts_at_once)) * updates_at_once)
+            bounds.append(max(1, -(-share_of(share, n_prompts) // prompts_at_once)) * updates_at_once)
         total += min(bounds)
     return total
 

@@ -100,15 +100,15 @@ class Budget(_Part):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if len(self.model_fields_set) != 1:
+        if len(self.model_dump(exclude_none=True)) != 1:
             raise ValueError("one of prompts, generated_tokens, updates or gpu_seconds")
         return self
 
     @property
     def chosen(self) -> tuple[str, float]:
         """The unit, and how much of it."""
-        (unit,) = self.model_fields_set
-        return unit, float(getattr(self, unit))
+        ((unit, most),) = self.model_dump(exclude_none=True).items()
+        return unit, float(most)
 
 
 class Evaluate(_Part):
@@ -149,8 +149,13 @@ class OnPolicy(_Part):
 
 
 class Prompts(_Part):
-    """Templates of prompts that no record holds: a name, or a Jinja file relative to the recipe."""
+    """Templates of prompts that no record holds: a name, or a Jinja file relative to the recipe.
 
+    critique: of the policy's own solutions, the very one that the dataset's critique prompts were made with; by default the one
+    of that name.
+    """
+
+    critique: str | None = None
     shown: str = "default"
     cgd: str = "default"
 

@@ -46,6 +46,8 @@ HELD_OUT = (
     "solved",
     "undecided",
 )
+COMPARED = (("sampled", "verdict_accuracy"), ("sampled", "pass_rate"))
+"""What arms are compared by."""
 CURVES = (
     ("Mean reward", ("reward",)),
     ("Reward of critiques", ("critique/reward_mean",)),
@@ -211,7 +213,7 @@ def summary(report: Report) -> list[dict[str, Any]]:
     rows = []
     for label, runs in report.arms.items():
         done = [one for one in runs if one.status == "done"]
-        keys = sorted({key for one in done for key in one.after}, key=lambda key: (HELD_OUT.index(key[1]), key[0]))
+        keys = sorted({key for one in done for key in one.after}, key=_place)
         rows.append(
             {
                 "arm": label,
@@ -232,12 +234,15 @@ def summary(report: Report) -> list[dict[str, Any]]:
     return rows
 
 
+def _place(key: tuple[str, str]) -> tuple[bool, int, bool]:
+    """Where a held-out measure stands: what runs are compared by first, sampled before greedy."""
+    how, measure = key
+    return all(measure != compared for _, compared in COMPARED), HELD_OUT.index(measure), how == "greedy"
+
+
 def _over(values: Iterable[float | None]) -> dict[str, Any] | None:
     known = [one for one in values if one is not None]
     return vars(estimate(known)) if known else None
-
-
-COMPARED = (("sampled", "verdict_accuracy"), ("sampled", "pass_rate"))
 
 
 def comparisons(report: Report) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """What a policy wrote, as rows in Parquet: the record it answered, in the columns of records, and beside them what came of it.
 
-One file a generation batch and process, each whole or not there: `rollouts/update-000012-0.parquet`. Whatever reads records
-reads them; `completion` is what was written.
+One file a generation batch and process, each whole or not there: `rollouts/update-000012-0.parquet`, and `...-0-1.parquet` for
+the next one before the same update. Whatever reads records reads them; `completion` is what was written.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Rollouts:
         self._folder = run / FOLDER
         self._share = share
         self._process = process
+        self._written = (-1, -1)  # the update of the last file, and which one of that update it was
 
     def write(
         self,
@@ -54,6 +55,8 @@ class Rollouts:
         advantages: Sequence[float],
     ) -> None:
         """Keep a generation batch: for each completion its row, its text, what came of it and its advantage."""
+        again = self._written[1] + 1 if self._written[0] == update else 0
+        self._written = (update, again)
         kept = [
             {
                 **{name: row.get(name) for name in RECORD.names()},
@@ -73,7 +76,8 @@ class Rollouts:
         if not kept:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        target = self._folder / f"update-{update:06d}-{self._process}.parquet"
+        beside = f"-{again}" if again else ""
+        target = self._folder / f"update-{update:06d}-{self._process}{beside}.parquet"
         temporary = target.with_name(f".{target.name}.tmp")
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -87,7 +91,7 @@ class Rollouts:
         return int.from_bytes(draw(0, "rollouts", prompt)[:4], "big") < self._share * 2**32
 
     def forget_after(self, update: int) -> None:
-        """Take away what was written in later updates than a checkpoint, which a resumed run writes again."""
-        for file in self._folder.glob(f"update-*-{self._process}.parquet"):
-            if int(file.name.split("-")[1]) >= update:
-                file.unlink()
+        """Take away what any process wrote in later updates than a checkpoint, which a resumed run writes again."""
+        for file in self._folder.glob("*update-*"):
+            if int(file.name.split("-")[1]) >= update or file.name.startswith("."):
+                file.unlink(missing_ok=True)

@@ -36,7 +36,7 @@ from crl_train.data import TEST, VALIDATION, Corpus, Rows, at_most, fitting, lic
 from crl_train.phases import Progress, most_updates
 from crl_train.recipe import Arm
 from crl_train.recipe_file import Job
-from crl_train.selection import Choice, choose, split_of, update_of
+from crl_train.selection import Choice, check, choose, split_of, whole_checkpoints
 from crl_train.settings import sources_of
 
 RUN, MODEL = "run.json", "model"
@@ -74,6 +74,8 @@ def train(job: Job, resume: bool) -> Done:
     checkpoints = whole_checkpoints(folder)
     if not resume and ((folder / RUN).exists() or checkpoints):
         raise InputError(f"{folder}: holds a run; --resume goes on with it, another output_dir begins a new one")
+    if checkpoints and (folder / RUN).exists() and (began := read_run(folder)["arm"]) != str(job.ours.arm):
+        raise InputError(f"{folder}: holds a run of the arm {began}, and --resume cannot go on with {job.ours.arm}")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     _check_processes(job)
@@ -84,13 +86,6 @@ def train(job: Job, resume: bool) -> Done:
 
         return train_supervised(job, folder, main, checkpoints[-1] if resume and checkpoints else None)
     return _train_by_rewards(job, folder, main, checkpoints[-1] if resume and checkpoints else None)
-
-
-def whole_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints of a run that are whole, oldest first."""
-    from crl_train.trainer import STATE
-
-    return sorted((one.parent for one in folder.glob(f"checkpoint-*/{STATE}")), key=update_of)
 
 
 def _train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | None) -> Done:
@@ -105,6 +100,7 @@ def _train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | Non
     ours, trl = job.ours, job.trl
     tokenizer = load_tokenizer(job)
     corpus = prepared(job, tokenizer)
+    check(ours.select, {VALIDATION: corpus.validation, TEST: corpus.test})
     held_out = HeldOut(
         {name: rows for name, rows in ((VALIDATION, corpus.validation), (TEST, corpus.test)) if rows is not None},
         ours.evaluate.samples,
@@ -139,9 +135,10 @@ def _train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | Non
     show_progress(trainer)
     if checkpoint is not None:
         trainer.load_state(checkpoint)
-        for log in (steering.metrics, steering.evaluations):
-            log.forget_after(progress.updates)
-        steering._last_measured = progress.updates
+    steering.metrics.forget_after(progress.updates if checkpoint else -1)
+    steering.evaluations.forget_after(progress.updates - 1)  # measured anew: it may have been killed in between
+    if rollouts is not None:
+        rollouts.forget_after(progress.updates)
     for partial in set(folder.glob("checkpoint-*")) - set(whole_checkpoints(folder)) if main else ():
         shutil.rmtree(partial)  # of a run that was killed while it wrote it
     told = told_of(job, corpus, progress)
@@ -149,9 +146,13 @@ def _train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | Non
     before = None
     if corpus.test is not None and while_training != TEST:
         before = _measured_before(trainer, held_out, folder, main, checkpoint)
-    with stop.listening():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if stop.asked_by is not None:
+    if checkpoint is not None and steering.is_over():
+        _put_back(trainer, checkpoint)
+        steering.measure(progress.updates)
+    else:
+        with stop.listening():
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if steering.asked_to_stop():
         write_run(folder, main, {**told_of(job, corpus, progress), "status": "interrupted"})
         return Done(run=folder, update=progress.updates, results=(), interrupted=True)
     evaluations = read_lines(folder / EVALUATIONS)
@@ -282,14 +283,15 @@ def planned_updates(job: Job, n_prompts: int) -> int:
     if trl.max_steps > 0:
         return int(trl.max_steps)
     shape = shape_of(job)
+    prompts = max(shape.prompts, shape.completions_an_update // int(trl.num_generations) // int(trl.num_iterations))
     if ours.budget is not None:
         unit, most = ours.budget.chosen
         if unit == "updates":
             return int(most)
         if unit == "prompts":
-            return -(-int(most) // shape.prompts) * shape.updates
+            return -(-int(most) // prompts) * shape.updates
         return 10_000_000  # what a unit is used at is not known before
-    return most_updates(ours.phases, n_prompts, shape.prompts, shape.updates, float(trl.num_train_epochs))
+    return most_updates(ours.phases, n_prompts, prompts, shape.updates, float(trl.num_train_epochs))
 
 
 def _trl_keys(job: Job, folder: Path) -> None:
@@ -297,20 +299,19 @@ def _trl_keys(job: Job, folder: Path) -> None:
     trl, model = job.trl, job.model
     import torch
 
-    trl.output_dir = str(folder)
-    if not job.ours.arm.is_supervised:
-        trl.ignore_data_skip = True  # rows come from a stream that stands where the checkpoint says
-
+    trl.output_dir = job.measuring.output_dir = str(folder)
     dtype = model.dtype if model.dtype in ("auto", None) else getattr(torch, model.dtype)
     init = {"revision": model.model_revision, "attn_implementation": model.attn_implementation, "dtype": dtype}
-    trl.model_init_kwargs = {
-        **{name: value for name, value in init.items() if value is not None},
-        **(trl.model_init_kwargs or {}),
-    }
+    for one in (trl, job.measuring):
+        one.model_init_kwargs = {
+            **{name: value for name, value in init.items() if value is not None},
+            **(one.model_init_kwargs or {}),
+        }
 
 
 def _quietly(job: Job) -> None:
     """No bars where nobody watches, and no word of what a later version of a library will rename."""
+    import datasets
     import transformers
 
     warnings.filterwarnings("ignore", category=FutureWarning)
@@ -318,14 +319,22 @@ def _quietly(job: Job) -> None:
     if not sys.stderr.isatty():
         job.trl.disable_tqdm = job.measuring.disable_tqdm = True
         transformers.logging.disable_progress_bar()
+        datasets.disable_progress_bars()
 
 
 def _critique_template(job: Job, corpus: Corpus) -> Any:
     """The template that the dataset's critique prompts were made with."""
     for row in corpus.train.columns("kind", "prompt_template"):
         if row["kind"] == CRITIQUE:
-            name = str(row["prompt_template"]).removeprefix("critique/").partition("@")[0]
-            return load_template("critique", name, job.folder)
+            made_with = str(row["prompt_template"])
+            name = job.ours.prompts.critique or made_with.removeprefix("critique/").partition("@")[0]
+            template = load_template("critique", name, job.folder)
+            if template.label.partition("@")[2] != made_with.partition("@")[2]:
+                raise InputError(
+                    f"prompts.critique: expected the template of the dataset's critique prompts ({made_with}), since the policy's "
+                    f"own solutions are asked about in the same words, got {template.label}"
+                )
+            return template
     raise InputError(
         f"arm: {Arm.HYBRID_ONPOLICY}: expected critique records in the dataset, whose prompts are the pattern"
     )

@@ -6,17 +6,29 @@ model's card says so: of several checkpoints that are equally good, the best on 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
+import os
+import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl_data.errors import WorkError
-from crl_train.data import TEST, VALIDATION
+from crl_data.corpus.records import CRITIQUE, SOLVE
+from crl_data.errors import InputError, WorkError
+from crl_train.data import TEST, VALIDATION, Rows
 from crl_train.recipe import Command, Select
+
+STATE = "crl_state.json"
+"""In a checkpoint: what of a run is ours. It is written last, so that a checkpoint that has it is whole."""
+
+
+def whole_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints of a run that are whole, oldest first."""
+    return sorted((one.parent for one in folder.glob(f"checkpoint-*/{STATE}")), key=update_of)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +46,18 @@ def split_of(select: Select, has_validation: bool) -> str | None:
     if select == "reported-test":
         return TEST
     return VALIDATION if has_validation else None
+
+
+def check(select: Select, splits: Mapping[str, Rows | None]) -> None:
+    """Raises `InputError` where a choice looks at rows that are not there. splits: held-out rows by name."""
+    if select == "last" or isinstance(select, Command):
+        return
+    split, kind = (TEST if select == "reported-test" else VALIDATION), SOLVE if select == "pass_rate" else CRITIQUE
+    rows = splits.get(split)
+    if rows is None or all(row["kind"] != kind for row in rows.columns("kind")):
+        raise InputError(
+            f"select: {select}: expected {kind} rows in the {split} split to choose a checkpoint on, got none"
+        )
 
 
 def choose(select: Select, checkpoints: Sequence[Path], evaluations: Sequence[dict[str, Any]]) -> Choice:
@@ -70,13 +94,23 @@ def update_of(checkpoint: Path) -> int:
 
 def _number_of(select: Command, checkpoint: Path) -> float:
     command = select.command.replace("{checkpoint}", str(checkpoint))
-    try:
-        done = subprocess.run(  # noqa: S602, a program of the user's own, named in the user's own recipe
-            command, shell=True, capture_output=True, text=True, timeout=select.timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise WorkError(f"select: `{command}` took longer than {select.timeout_s:g} s (timeout_s)") from None
-    said = done.stdout.strip().splitlines()[-1:] or [""]
+    with subprocess.Popen(  # noqa: S602, a program of the user's own, named in the user's own recipe
+        command,
+        shell=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    ) as done:
+        try:
+            output, complaints = done.communicate(timeout=select.timeout_s)
+        except subprocess.TimeoutExpired:
+            raise WorkError(f"select: `{command}` took longer than {select.timeout_s:g} s (timeout_s)") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(done.pid, signal.SIGKILL)  # and what it started
+    said = output.strip().splitlines()[-1:] or [""]
     try:
         number = json.loads(said[0])
         if (
@@ -87,7 +121,7 @@ def _number_of(select: Command, checkpoint: Path) -> float:
         ):
             raise ValueError
     except ValueError:
-        told = (done.stderr.strip().splitlines() or said)[-1][:200]
+        told = (complaints.strip().splitlines() or said)[-1][:200]
         raise WorkError(
             f"select: `{command}`: expected a number as JSON on the last line, got {said[0][:100]!r} "
             f"(exit {done.returncode}; {told})"

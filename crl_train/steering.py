@@ -7,7 +7,6 @@ measurements on held-out rows, and the files that a run leaves of all this.
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import threading
@@ -19,11 +18,10 @@ from typing import Any
 
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
-from crl_data.errors import WorkError
 from crl_train import measures
 from crl_train.data import Rows
 from crl_train.lines import EVALUATIONS, METRICS, Log
-from crl_train.phases import is_over, is_spent
+from crl_train.phases import is_over, is_spent, share_of
 from crl_train.recipe import Phase
 from crl_train.trainer import CritiqueTrainer
 
@@ -54,6 +52,13 @@ class Stop:
         elif number == signal.SIGINT:
             raise KeyboardInterrupt
         self.asked_by = number
+
+
+def agreed(accelerator: Any, flag: bool) -> bool:
+    """Whether any process of a run says so. Every process asks at once."""
+    import torch
+
+    return bool(accelerator.gather(torch.tensor([float(flag)], device=accelerator.device)).max() > 0)
 
 
 class HeldOut:
@@ -95,13 +100,12 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         self.metrics = Log(run / METRICS, main)
         self.evaluations = Log(run / EVALUATIONS, main)
         self._save_waits = False
-        self._last_measured = -1
+        self._saved = self._last_measured = -1
+        self._ends_early = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        progress = self.trainer.progress
-        self.trainer.enter(self._phases[min(progress.phase, len(self._phases) - 1)])
-        if progress.updates == 0:
-            self._measure(0)
+        self.trainer.enter(self._phase)
+        self.measure(self.trainer.progress.updates)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         trainer, progress = self.trainer, self.trainer.progress
@@ -116,59 +120,70 @@ class Steering(TrainerCallback):  # type: ignore[misc]
             self._save_waits = True
         if self._save_waits and (trainer.at_boundary or control.should_training_stop):
             control.should_save, self._save_waits = True, False
+            control.should_log = True  # what was logged since the last line is in no checkpoint
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if control.should_save:  # save_strategy: epoch
+            control.should_save = control.should_log = self._saved != int(state.global_step)
 
     def _at_boundary(self, control: Any) -> None:
         trainer, progress = self.trainer, self.trainer.progress
-        phase = self._phases[progress.phase]
-        over = is_over(phase, progress, trainer.stream.n)
-        epochs_over = phase.until is None and progress.phase_prompts >= trainer.args.num_train_epochs * trainer.stream.n
-        if is_spent(trainer.ours.budget, progress) or (self._bounded_by_epochs and epochs_over):
+        if self.is_over():
             control.should_training_stop = True
-        elif over and progress.phase + 1 < len(self._phases):
+        elif self._is_phase_over():
             progress.begin_phase()
-            following = self._phases[progress.phase]
-            if following.data == "restart":
+            if self._phase.data == "restart":
                 trainer.stream.restart()
-            trainer.enter(following)
-        elif over:
-            control.should_training_stop = True
-        if self._asked_to_stop():
-            control.should_training_stop = True
-        if self._every is not None and progress.updates - max(0, self._last_measured) >= self._every:
-            self._measure(progress.updates)
+            trainer.enter(self._phase)
+        if self.asked_to_stop():
+            self._ends_early = control.should_training_stop = True
+        every = self._every
+        if every is not None and progress.updates // every > self._last_measured // every and not self._ends_early:
+            self.measure(progress.updates)
+
+    def is_over(self) -> bool:
+        """Whether nothing is left to train, of the budget, the last phase or `max_steps`. Every process asks at once."""
+        trainer, progress = self.trainer, self.trainer.progress
+        is_last = progress.phase + 1 >= len(self._phases)
+        return (
+            progress.updates >= trainer.args.max_steps
+            or agreed(trainer.accelerator, is_spent(trainer.ours.budget, progress))
+            or (is_last and self._is_phase_over())
+        )
 
     @property
-    def _bounded_by_epochs(self) -> bool:
-        """Whether a phase that says nothing of its end has one by the epochs: not where a budget or max_steps is the bound."""
-        return self.trainer.ours.budget is None and not self.max_steps_said
+    def _phase(self) -> Phase:
+        return self._phases[min(self.trainer.progress.phase, len(self._phases) - 1)]
+
+    def _is_phase_over(self) -> bool:
+        """Whether it is over: one without a number in its `until` by the epochs, if no budget or max_steps is the bound."""
+        progress, n, until = self.trainer.progress, self.trainer.stream.n, self._phase.until
+        has_no_number = until is None or (until.steps is None and until.epoch_share is None)
+        by_epochs = has_no_number and self.trainer.ours.budget is None and not self.max_steps_said
+        return is_over(self._phase, progress, n) or (
+            by_epochs and progress.phase_prompts >= share_of(self.trainer.args.num_train_epochs, n)
+        )
 
     max_steps_said = False
 
-    def _asked_to_stop(self) -> bool:
-        """Whether any process of the run was asked to end."""
-        import torch
-
-        flag = torch.tensor([float(self._stop.asked_by is not None)], device=self.trainer.accelerator.device)
-        return bool(self.trainer.accelerator.gather(flag).max() > 0)
+    def asked_to_stop(self) -> bool:
+        """Whether any process of the run was asked to end. Every process asks at once."""
+        return agreed(self.trainer.accelerator, self._stop.asked_by is not None)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self._stop.asked_by is None:
-            self._measure(int(state.global_step))
+        self._saved = int(state.global_step)
+        if not self._ends_early:
+            self.measure(self._saved)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         told = dict(logs or {})
         if "train_runtime" in told:
             return
-        norm = told.get("grad_norm")
-        if norm is not None and not math.isfinite(float(norm)):
-            raise WorkError(
-                f"update {state.global_step}: the gradient is not a number any more; go on from a checkpoint before it with "
-                "--resume and a smaller learning_rate"
-            )
         used = {f"used/{unit}": amount for unit, amount in self.trainer.progress.used().items()}
         self.metrics.write({"update": int(state.global_step), "phase": self.trainer.progress.phase, **told, **used})
 
-    def _measure(self, update: int) -> None:
+    def measure(self, update: int) -> None:
+        """Measure on the split that is measured on while training; once after an update."""
         if self._split is None or self._last_measured == update:
             return
         self._last_measured = update

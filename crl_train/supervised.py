@@ -11,6 +11,8 @@ are counted, since a policy's own cost no teacher.
 from __future__ import annotations
 
 import json
+import math
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -20,7 +22,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from crl_data.errors import InputError
+from crl_data.errors import InputError, WorkError
 from crl_data.export import cft, cgd
 from crl_data.prompts import load_template
 from crl_train.data import TEST, VALIDATION, Corpus, locate
@@ -39,12 +41,11 @@ from crl_train.run import (
     results_of,
     save_model,
     told_of,
-    whole_checkpoints,
     write_run,
 )
-from crl_train.selection import choose, split_of, update_of
-from crl_train.steering import HeldOut, Stop, show_progress
-from crl_train.trainer import STATE, CritiqueTrainer
+from crl_train.selection import STATE, check, choose, split_of, update_of, whole_checkpoints
+from crl_train.steering import HeldOut, Stop, agreed, show_progress
+from crl_train.trainer import CritiqueTrainer
 
 
 def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None) -> Done:
@@ -54,6 +55,7 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
     ours, trl = job.ours, job.trl
     tokenizer = load_tokenizer(job)
     corpus = prepared(job, tokenizer)
+    check(ours.select, {VALIDATION: corpus.validation, TEST: corpus.test})
     shown = _shown(job, tokenizer)
     corpus.counts = Counter({str(ours.arm): len(shown)})
     held_out = HeldOut(
@@ -70,8 +72,8 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
         state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
         for name, value in state["progress"].items():
             setattr(progress, name, value)
-        counting.metrics.forget_after(progress.updates)
-        evaluations.forget_after(progress.updates)
+    counting.metrics.forget_after(progress.updates if checkpoint else -1)
+    evaluations.forget_after(progress.updates if checkpoint else -1)
     told = told_of(job, corpus, progress)
     write_run(folder, main, {**told, "status": "running"})
     before = [] if checkpoint is not None else _measured(job, model_of(job), tokenizer, corpus, held_out)
@@ -90,13 +92,15 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
         )
     show_progress(trainer)
     trainer.create_model_card = lambda *_, **__: None  # the run's own is written when it is over
-    with stop.listening():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if stop.asked_by is not None:
+    counting.trainer = trainer
+    if checkpoint is not None and counting.is_over(trainer.args.max_steps):
+        trainer._load_from_checkpoint(str(checkpoint))
+    else:
+        with stop.listening():
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if agreed(trainer.accelerator, stop.asked_by is not None):
         write_run(folder, main, {**told_of(job, corpus, progress), "status": "interrupted"})
         return Done(run=folder, update=progress.updates, results=(), interrupted=True)
-    save_model(trainer, tokenizer, folder / MODEL)
-    trainer.model.eval()
     known = read_lines(folder / EVALUATIONS)
     split = split_of(ours.select, corpus.validation is not None)
     checkpoints = whole_checkpoints(folder)
@@ -108,7 +112,7 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
     choice = choose(ours.select, checkpoints, known)
     if choice.update != progress.updates:
         trainer._load_from_checkpoint(str(folder / f"checkpoint-{choice.update}"))
-        save_model(trainer, tokenizer, folder / MODEL)
+    save_model(trainer, tokenizer, folder / MODEL)
     found = _measured(job, str(folder / MODEL), tokenizer, corpus, held_out)
     for one in found:
         evaluations.write({"update": choice.update, "final": True, **one})
@@ -170,8 +174,8 @@ def _bound(job: Job, per_update: int) -> None:
         trl.max_steps = int(most)
     elif unit == "prompts":
         trl.max_steps = -(-int(most) // per_update)
-    else:
-        trl.max_steps = 10_000_000
+    elif unit == "gpu_seconds":
+        trl.max_steps = 10_000_000  # and a teacher's tokens are used up after an epoch: num_train_epochs is the bound
 
 
 class _Counting(TrainerCallback):  # type: ignore[misc]
@@ -191,6 +195,8 @@ class _Counting(TrainerCallback):  # type: ignore[misc]
         self._main = main
         self._began = 0.0
         self._processes = job.trl.world_size
+        self._kept, job.trl.save_total_limit = job.trl.save_total_limit, None  # older ones go once a new one is whole
+        self.trainer: Any = None
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._began = time.perf_counter()
@@ -200,18 +206,20 @@ class _Counting(TrainerCallback):  # type: ignore[misc]
         progress.updates = int(state.global_step)
         progress.prompts = progress.updates * self._per_update
         progress.gpu_seconds += (time.perf_counter() - self._began) * self._processes
-        seen = round(self._tokens * min(1.0, progress.prompts / self._n))
-        progress.teacher_tokens = seen if self._of_teacher else 0
-        by_tokens = self._budget is not None and self._budget.generated_tokens is not None
-        spent = (
-            seen >= (self._budget.generated_tokens or 0)
-            if self._budget and by_tokens
-            else is_spent(self._budget, progress)
-        )
-        if spent or self._stop.asked_by is not None:
+        progress.teacher_tokens = self._seen if self._of_teacher else 0
+        if self.is_over(state.max_steps) or agreed(self.trainer.accelerator, self._stop.asked_by is not None):
             control.should_training_stop = control.should_save = True
-        if progress.updates >= args.max_steps > 0:
-            control.should_save = True
+
+    @property
+    def _seen(self) -> int:
+        """Tokens of the rows that were shown, each counted once."""
+        return int(self._tokens * min(1.0, self._progress.prompts / self._n))
+
+    def is_over(self, max_steps: int) -> bool:
+        """Whether nothing is left to train. Every process asks at once."""
+        by_tokens = None if self._budget is None else self._budget.generated_tokens
+        spent = is_spent(self._budget, self._progress) if by_tokens is None else self._seen >= by_tokens
+        return self._progress.updates >= max_steps > 0 or agreed(self.trainer.accelerator, spent)
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self._main:
@@ -219,8 +227,15 @@ class _Counting(TrainerCallback):  # type: ignore[misc]
             state_file = folder / f".{STATE}.tmp"
             state_file.write_text(json.dumps({"progress": self._progress.state()}), encoding="utf-8")
             state_file.replace(folder / STATE)
+            for older in whole_checkpoints(folder.parent)[: -self._kept] if self._kept else ():
+                shutil.rmtree(older, ignore_errors=True)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        norm = (logs or {}).get("grad_norm")
+        if norm is not None and not math.isfinite(float(norm)):
+            raise WorkError(
+                f"update {state.global_step}: the gradient is not a number any more; take a smaller learning_rate"
+            )
         if logs and "train_runtime" not in logs:
             used = {f"used/{unit}": amount for unit, amount in self._progress.used().items()}
             self.metrics.write({"update": int(state.global_step), "phase": 0, **logs, **used})

@@ -15,9 +15,11 @@ import contextlib
 import copy
 import json
 import math
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -38,14 +40,14 @@ from crl_train.onpolicy import Own, OwnSolutions
 from crl_train.phases import Progress
 from crl_train.recipe import Phase, TrainRecipe
 from crl_train.rollouts import Rollouts
+from crl_train.selection import STATE, whole_checkpoints
 from crl_train.stream import PromptStream
 
-STATE = "crl_state.json"
-"""In a checkpoint: what of a run is ours. It is written last, so that a checkpoint that has it is whole."""
-
 _SURPLUS = "crl_surplus-{}.pt"
+_SCALE = "crl_scale"
 _ROWS_AVERAGED = ("grpo", "sapo", "dr_grpo", "luspo")
-"""Losses that are means over rows; the others are means over tokens."""
+_TOKENS_AVERAGED = ("dapo", "bnpo", "cispo", "vespo")
+"""TRL's losses: means over rows, and means over tokens."""
 
 
 class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -78,6 +80,8 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
             len(rows), args.seed if args.data_seed is None else args.data_seed, args.shuffle_dataset
         )
         self.seconds: dict[str, float] = defaultdict(float)
+        self._length = args.max_completion_length
+        self._kept, args.save_total_limit = args.save_total_limit, None  # older ones go once a new one is whole
         if ours.critique_weight_mode == "batch":
             args.scale_rewards = "batch"
         critique = reward("critique", **ours.reward)
@@ -122,18 +126,20 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
     def enter(self, phase: Phase) -> None:
         """Train under a phase's settings from the next generation batch on."""
         self.phase = phase
-        if phase.max_completion_length is not None:
-            length = phase.max_completion_length
-            self.max_completion_length = self.args.max_completion_length = length
-            if self.use_vllm:
-                self.vllm_generation.max_completion_length = length
-            else:
-                self.generation_config.max_new_tokens = length
-                self.generation_kwargs["max_new_tokens"] = length
+        length = phase.max_completion_length or self._length
+        self.max_completion_length = self.args.max_completion_length = length
+        if self.use_vllm:
+            self.vllm_generation.max_completion_length = length
+        else:
+            self.generation_config.max_new_tokens = length
+            self.generation_kwargs["max_new_tokens"] = length
         by_reward = self.ours.critique_weight_mode in ("raw", "batch")
         self.reward_weights = torch.tensor([phase.critique_weight if by_reward else 1.0, 1.0], dtype=torch.float32)
 
     def _check_shape(self) -> None:
+        losses = (*_ROWS_AVERAGED, *_TOKENS_AVERAGED)
+        if self.loss_type not in losses:
+            raise InputError(f"loss_type: expected one of {', '.join(losses)}, got {self.loss_type!r}")
         local = self.prompts_at_once * self.num_generations // self.accelerator.num_processes
         if self.ours.zero_variance == "refill" and local % self.num_generations:
             raise InputError(
@@ -171,10 +177,17 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
                 kept = good if kept is None else join([kept, good], self._pad)
                 found = len(kept["completion_ids"]) // size
         batch = last if kept is None or mode != "refill" else self._filled(kept, last, groups, size)
-        batch.pop("flat", None)
+        batch[_SCALE] = self._scale_without(batch.pop("flat"))
         batch[PER_BATCH] = self.accelerator.gather(batch["completion_mask"].sum()).sum()
         self._log_update(batch, draws)
         return batch
+
+    def _scale_without(self, left_out: torch.Tensor) -> torch.Tensor:
+        """What a loss that is a mean over all rows is multiplied by, so that it is one over those that count."""
+        counts = torch.stack([torch.ones_like(left_out).sum(), (~left_out).sum()]).float()
+        everything, counted = self.accelerator.reduce(counts, reduction="sum")
+        leaves_out = self.ours.zero_variance != "keep" and self.loss_type in _ROWS_AVERAGED
+        return everything / counted.clamp(min=1.0) if leaves_out else torch.ones_like(counted)
 
     @property
     def _pad(self) -> int:
@@ -191,17 +204,18 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
     def _filled(self, kept: Batch, last: Batch, groups: int, size: int) -> Batch:
         """So many groups of those that tell something; where they are too few, others beside them that do not count.
 
-        The rest is kept for the next step.
+        The rest is kept for the next step, and no more than that step needs: where one process waits for another, the older
+        ones go.
         """
         have = len(kept["completion_ids"]) // size
         used = take(kept, rows_of(range(min(have, groups)), size))
-        rest = rows_of(range(groups, have), size)
+        rest = rows_of(range(max(groups, have - groups), have), size)
         self._surplus = take(kept, rest) if rest else None
         if have < groups:
             flat = [group for group in range(len(last["flat"]) // size) if bool(last["flat"][group * size])]
             filling = take(last, rows_of((flat * groups)[: groups - have], size))
             used = join([used, filling], self._pad)
-        out_of_the_loss(used, used["flat"], self.loss_type in _ROWS_AVERAGED)
+        out_of_the_loss(used, used["flat"])
         return used
 
     def _draw(self, n: int) -> tuple[Batch, list[int]]:
@@ -216,11 +230,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         local, texts = self._scored
         everything: list[Completion] = gather_object(local)
         flat = without_variance([one.reward for one in everything], size)
-        if all(math.isnan(one.reward) for one in everything):
-            raise WorkError(
-                "no completion of this step could be judged, and there is nothing to learn from; see what crl-train doctor says "
-                "of the judge, then go on with --resume"
-            )
+        _check_judged(everything, size)
         self._count(everything)
         self.mean_reward = fmean(one.reward for one in everything if not math.isnan(one.reward))
         device = batch["advantages"].device
@@ -234,7 +244,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.ours.zero_variance == "refill":
             self._remember_policy(batch)
         elif self.ours.zero_variance == "drop":
-            out_of_the_loss(batch, batch["flat"], self.loss_type in _ROWS_AVERAGED)
+            out_of_the_loss(batch, batch["flat"])
         self._log_draw(everything, size)
         if self.own is not None:
             self._keep_own(repeated[mine], local, texts)
@@ -315,7 +325,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         every = self.ours.gradient_norm_every
         if every is not None and int(self.state.global_step) % every == 0:
             self._add_gradients(model, inputs)
-        loss = super()._compute_loss(model, inputs)
+        loss = super()._compute_loss(model, inputs) * inputs[_SCALE]
         if self._seen is not None:
             self._log_by_kind(inputs, *self._seen)
             self._seen = None
@@ -350,8 +360,8 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         parameters = [one for one in model.parameters() if one.requires_grad]
         for kind, of in ((SOLVE, ~inputs["is_critique"]), (CRITIQUE, inputs["is_critique"])):
             part = {**inputs, "advantages": inputs["advantages"] * of.to(inputs["advantages"].dtype)}
-            with self._unlogged():
-                loss = super()._compute_loss(model, part)
+            with self._unlogged(), self._own_randomness():  # dropout is as in the update's own pass
+                loss = super()._compute_loss(model, part) * inputs[_SCALE]
             found = torch.autograd.grad(loss, parameters, allow_unused=True)
             sums = self._gradients.setdefault(kind, [torch.zeros_like(one) for one in parameters])
             for total, one in zip(sums, found, strict=True):
@@ -363,6 +373,22 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
                 norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(one) for one in whole]))
                 self._metrics["train"][f"{kind}/gradient_norm"].append(float(norm))
             self._gradients = {}
+
+    @contextlib.contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        """The random numbers of training are afterwards as if nothing had been drawn."""
+        device = self.accelerator.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            yield
+
+    def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
+        norm = super()._get_grad_norm(model, grad_norm)
+        if self.accelerator.scaler is None and not math.isfinite(float(norm)):  # a scaler leaves such an update out
+            raise WorkError(
+                f"update {int(self.state.global_step) + 1}: the gradient is not a number any more, and the update was not made; "
+                "begin a new run from the last checkpoint (model_name_or_path) with a smaller learning_rate"
+            )
+        return norm
 
     @contextlib.contextmanager
     def _unlogged(self) -> Iterator[None]:
@@ -428,16 +454,15 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         found: list[tuple[int, Completion]] = []
         self.model.eval()
         try:
-            with self._sampling(greedy), torch.random.fork_rng(), torch.no_grad():
-                torch.manual_seed(self.args.seed)
+            with self._sampling(greedy), self._own_randomness(), torch.no_grad():
+                torch.manual_seed(self.args.seed + rank)
                 for start in range(0, len(places), at_once * processes):
                     chunk = list(enumerate(places))[start : start + at_once * processes]
                     share = -(-len(chunk) // processes)
-                    mine = (
-                        chunk[rank * share : (rank + 1) * share] or chunk[:1]
-                    )  # each process takes part in every call
-                    asked = [rows[place] for _, place in mine]
-                    found += zip([number for number, _ in mine], self._answered(asked), strict=True)
+                    mine = chunk[rank * share : (rank + 1) * share]
+                    filled = (mine + chunk * share)[:share]  # each process takes part in every call, with as many rows
+                    answered = self._answered([rows[place] for _, place in filled])
+                    found += [(number, one) for (number, _), one in zip(mine, answered, strict=False)]
         finally:
             self.model.train(was_training)
             self._metrics["eval"].clear()
@@ -480,9 +505,15 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """None of TRL's: the run's own card is written when it is over."""
 
+    @cached_property
+    def _trained_on(self) -> str:
+        return self.rows.fingerprint()
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
         folder = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+        if self.args.should_save:
+            (folder / STATE).unlink(missing_ok=True)
+        super()._save_checkpoint(model, trial)
         if self._surplus is not None:
             torch.save(self._surplus, folder / _SURPLUS.format(self.accelerator.process_index))
         self.accelerator.wait_for_everyone()
@@ -490,12 +521,15 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
             state = {
                 "progress": self.progress.state(),
                 "stream": self.stream.state(),
+                "rows": self._trained_on,
                 "own": None if self.own is None else self.own.state(),
                 "processes": self.accelerator.num_processes,
             }
             temporary = folder / f".{STATE}.tmp"
             temporary.write_text(json.dumps(state, default=str), encoding="utf-8")
             temporary.replace(folder / STATE)
+            for older in whole_checkpoints(folder.parent)[: -self._kept] if self._kept else ():
+                shutil.rmtree(older, ignore_errors=True)
 
     def load_state(self, checkpoint: Path) -> None:
         """Go back to where a checkpoint was taken. Raises `InputError` where it is of another run."""
@@ -506,6 +540,11 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
             raise InputError(
                 f"{checkpoint}: {error}; resume with the recipe and the data that the run began with"
             ) from None
+        if state["rows"] != self._trained_on:
+            raise InputError(
+                f"{checkpoint}: the checkpoint is of other rows than the recipe gives now; resume with the recipe and the data "
+                "that the run began with"
+            )
         for name, value in state["progress"].items():
             setattr(self.progress, name, value)
         if self.own is not None and state["own"] is not None:
@@ -513,8 +552,17 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         surplus = checkpoint / _SURPLUS.format(self.accelerator.process_index)
         if surplus.is_file() and state["processes"] == self.accelerator.num_processes:
             self._surplus = torch.load(surplus, map_location=self.accelerator.device, weights_only=True)
-        if self.rollouts is not None:
-            self.rollouts.forget_after(self.progress.updates)
+
+
+def _check_judged(completions: Sequence[Completion], size: int) -> None:
+    """Raises `WorkError` where the judge decided nothing: neither about solutions of several prompts, nor about anything."""
+    solves = [one for one in completions if one.kind == SOLVE]
+    asked = solves if len(solves) > size else completions
+    if all(math.isnan(one.reward) for one in asked):
+        raise WorkError(
+            f"no solution of this step could be judged ({len(solves)} were written), and nothing can be learned from them; see "
+            "what crl-train doctor says of the judge, then go on with --resume"
+        )
 
 
 def _completion(

@@ -23,7 +23,7 @@ SPLITS = {"train": "data", "validation": "validation", "test": "test"}
 
 
 def write_task(
-    name: str, out: Path, seed: int = 0, demonstrations: int = 4000, mutants: int = 1, random_model: bool = True
+    name: str, out: Path, seed: int = 0, demonstrations: int = 16000, mutants: int = 1, random_model: bool = True
 ) -> None:
     """Write a task of `TASKS` to a folder, and build its datasets. mutants: of each problem's reference."""
     task = importlib.import_module(f"crl_train.toys.{name}")
@@ -100,7 +100,7 @@ def main() -> None:
     parser.add_argument("name", choices=TASKS)
     parser.add_argument("--out", type=Path, help="the folder  [default: build/NAME]")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--demonstrations", type=int, default=4000)
+    parser.add_argument("--demonstrations", type=int, default=16000)
     given = parser.parse_args()
     out = given.out or Path("build") / given.name
     write_task(given.name, out, given.seed, given.demonstrations)
