@@ -81,7 +81,7 @@ def is_spent(budget: Budget | None, progress: Progress) -> bool:
     if budget is None:
         return False
     unit, most = budget.chosen
-    return progress.used()[unit] >= most
+    return float(getattr(progress, unit)) >= most
 
 
 def most_updates(

@@ -23,6 +23,8 @@ from crl_train.recipe import TrainRecipe
 
 OURS = frozenset(TrainRecipe.model_fields)
 _ENVIRONMENT = "env"
+_LOSS = "loss_type"
+"""A key of both classes whose values are different ones: a recipe says the policy's, and `supervised` the other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +70,9 @@ def load_job(path: Path, settings: Sequence[str] = (), options: Sequence[str] = 
     theirs = {key: value for key, value in raw.items() if key not in OURS}
     if on_processor:
         theirs["use_cpu"] = True
+    said = theirs
     if ours.arm.is_supervised:
-        theirs |= ours.supervised
+        theirs = {key: value for key, value in theirs.items() if key != _LOSS} | ours.supervised
     kind, model_kind = _classes(ours.arm.is_supervised)
     known = _fields(kind) | _fields(model_kind)
     for key in ours.supervised:
@@ -85,7 +88,7 @@ def load_job(path: Path, settings: Sequence[str] = (), options: Sequence[str] = 
         model=model,
         said={**raw, **{key: getattr(trl, key, getattr(model, key, None)) for key in _named(options)}},
         measuring=_measuring(path, theirs, model_kind) if ours.arm.is_supervised else trl,
-        other_arms=tuple(sorted(theirs.keys() - fitting.keys())),
+        other_arms=tuple(sorted((said.keys() | theirs.keys()) - fitting.keys())),
         path=path,
     )
 
@@ -94,7 +97,7 @@ def _measuring(path: Path, values: dict[str, Any], model_kind: type) -> Any:
     """How a supervised arm's model is asked about held-out rows: as a policy of the same recipe would be."""
     kind, _ = _classes(False)
     shape = {"per_device_train_batch_size": 2, "num_generations": 2, "gradient_accumulation_steps": 1}
-    left_out = ("generation_batch_size", "steps_per_generation", "max_steps", "eval_strategy", "save_strategy")
+    left_out = (_LOSS, "generation_batch_size", "steps_per_generation", "max_steps", "eval_strategy", "save_strategy")
     fitting = {key: value for key, value in values.items() if key in _fields(kind) and key not in left_out}
     return _parsed(path, kind, model_kind, {**fitting, **shape}, ())[0]
 

@@ -331,8 +331,8 @@ def _critique_template(job: Job, corpus: Corpus) -> Any:
             template = load_template("critique", name, job.folder)
             if template.label.partition("@")[2] != made_with.partition("@")[2]:
                 raise InputError(
-                    f"prompts.critique: expected the template of the dataset's critique prompts ({made_with}), since the policy's "
-                    f"own solutions are asked about in the same words, got {template.label}"
+                    f"prompts.critique: expected the template of the dataset's critique prompts ({made_with}), since the "
+                    f"policy's own solutions are asked about in the same words, got {template.label}"
                 )
             return template
     raise InputError(

@@ -104,13 +104,15 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
     known = read_lines(folder / EVALUATIONS)
     split = split_of(ours.select, corpus.validation is not None)
     checkpoints = whole_checkpoints(folder)
-    if ours.select != "last" and split is not None:
+    measures_each = isinstance(ours.select, str) and ours.select != "last" and split is not None
+    if measures_each:
         for path in checkpoints:
-            for one in _measured(job, str(path), tokenizer, corpus, held_out, split):
+            trainer._load_from_checkpoint(str(path))
+            for one in _measured(job, trainer.model, tokenizer, corpus, held_out, split):
                 evaluations.write({"update": update_of(path), **one})
         known = read_lines(folder / EVALUATIONS)
     choice = choose(ours.select, checkpoints, known)
-    if choice.update != progress.updates:
+    if measures_each or choice.update != progress.updates:
         trainer._load_from_checkpoint(str(folder / f"checkpoint-{choice.update}"))
     save_model(trainer, tokenizer, folder / MODEL)
     found = _measured(job, str(folder / MODEL), tokenizer, corpus, held_out)
@@ -242,9 +244,9 @@ class _Counting(TrainerCallback):  # type: ignore[misc]
 
 
 def _measured(
-    job: Job, model: str, tokenizer: Any, corpus: Corpus, held_out: HeldOut, split: str | None = None
+    job: Job, model: Any, tokenizer: Any, corpus: Corpus, held_out: HeldOut, split: str | None = None
 ) -> list[dict[str, Any]]:
-    """What a model answers on held-out rows."""
+    """What a model, or one in a folder, answers on held-out rows."""
     if not held_out.splits:
         return []
     with in_one_line(job):

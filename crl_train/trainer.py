@@ -551,7 +551,8 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
             self.own.load(state["own"])
         surplus = checkpoint / _SURPLUS.format(self.accelerator.process_index)
         if surplus.is_file() and state["processes"] == self.accelerator.num_processes:
-            self._surplus = torch.load(surplus, map_location=self.accelerator.device, weights_only=True)
+            held: Batch = torch.load(surplus, map_location="cpu", weights_only=True)
+            self._surplus = {name: value.to(self.accelerator.device) for name, value in held.items()}
 
 
 def _check_judged(completions: Sequence[Completion], size: int) -> None:

@@ -71,7 +71,9 @@ def warm(tiny: Path) -> Path:
         "per_device_train_batch_size": 32,
         "learning_rate": 3e-3,
         "lr_scheduler_type": "cosine",
-        **{name: SETTINGS[name] for name in ("save_strategy", "use_cpu", "bf16", "gradient_checkpointing", "report_to")},
+        **{
+            name: SETTINGS[name] for name in ("save_strategy", "use_cpu", "bf16", "gradient_checkpointing", "report_to")
+        },
         "logging_steps": 100,
         "seed": 0,
     }
@@ -113,11 +115,11 @@ def run(recipe: Path, *settings: str, resume: bool = False) -> Any:
 class Started:
     """The command in a process of its own, forked from one that has imported all of it."""
 
-    def __init__(self, recipe: Path, *options: str) -> None:
+    def __init__(self, recipe: Path, *options: str, **variables: str) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["crl_train.supervised", "crl_train.cli", "tests.train.conftest"])
         self._said = recipe.with_suffix(f".{time.monotonic_ns()}.err")
-        self._process = context.Process(target=_command, args=([str(recipe), *options], str(self._said)))
+        self._process = context.Process(target=_command, args=([str(recipe), *options], str(self._said), variables))
         self._process.start()
         self.pid = self._process.pid or 0
 
@@ -142,9 +144,10 @@ class Started:
         return self._said.read_text() if self._said.exists() else ""
 
 
-def _command(arguments: list[str], stderr: str) -> None:
+def _command(arguments: list[str], stderr: str, variables: dict[str, str]) -> None:
     from crl_train.cli import main
 
+    os.environ.update(variables)
     os.setpgid(0, 0)
     file = os.open(stderr, os.O_CREAT | os.O_WRONLY)
     os.dup2(file, 2)
@@ -158,8 +161,8 @@ def started() -> Iterator[Callable[..., Started]]:
     """The command, in a process of its own; what is still running after a test is ended."""
     running: list[Started] = []
 
-    def start(recipe: Path, *options: str) -> Started:
-        running.append(Started(recipe, *options))
+    def start(recipe: Path, *options: str, **variables: str) -> Started:
+        running.append(Started(recipe, *options, **variables))
         return running[-1]
 
     yield start

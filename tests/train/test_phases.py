@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_train.phases import Progress, is_over, is_spent, most_updates, on_plateau
+from crl_train.phases import Progress, is_over, is_spent, most_updates, on_plateau, share_of
 from crl_train.recipe import Budget, Phase, Plateau, Until
 
 steps = st.integers(1, 50)
@@ -53,7 +53,9 @@ def test_the_first_of_several_ends_counts() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=2), st.floats(0, 1), st.integers(1, 5))
-def test_a_smaller_gain_that_is_a_plateau_is_one_for_a_larger_too(rewards: list[float], gain: float, window: int) -> None:
+def test_a_smaller_gain_that_is_a_plateau_is_one_for_a_larger_too(
+    rewards: list[float], gain: float, window: int
+) -> None:
     if on_plateau(rewards, window, gain / 2):
         assert on_plateau(rewards, window, gain)
 
@@ -122,13 +124,21 @@ untils = st.one_of(
 phases = st.lists(st.builds(Phase, until=untils), min_size=1, max_size=3)
 
 
-@given(phases, st.booleans(), st.integers(1, 80), st.integers(1, 9), st.integers(1, 3), st.sampled_from([0.5, 1.0, 2.0]))
+@given(
+    phases, st.booleans(), st.integers(1, 80), st.integers(1, 9), st.integers(1, 3), st.sampled_from([0.5, 1.0, 2.0])
+)
 def test_the_most_updates_are_what_a_run_takes_that_never_rests(
     some: list[Phase], is_open: bool, n: int, prompts: int, updates: int, epochs: float
 ) -> None:
     if is_open:
         some = [*some, Phase()]
     assert most_updates(some, n, prompts, updates, epochs) == played(some, n, prompts, updates, epochs)
+
+
+def test_a_share_of_an_epoch_is_whole_prompts() -> None:
+    assert share_of(1.25, 1) == 2
+    assert share_of(0.1, 30) == 3  # though 0.1 * 30 is a little more
+    assert share_of(0.5, 5) == 3
 
 
 def test_without_phases_the_epochs_are_the_bound() -> None:

@@ -116,7 +116,9 @@ def test_keys_of_the_other_arms_are_left_out_and_told(tmp_path: Path) -> None:
 
 
 def test_a_supervised_arm_is_read_whatever_the_batches_of_the_others_are(tmp_path: Path) -> None:
-    read = job(tmp_path, arm="cft", generation_batch_size=64, eval_strategy="no", max_steps=5, gradient_accumulation_steps=3)
+    read = job(
+        tmp_path, arm="cft", generation_batch_size=64, eval_strategy="no", max_steps=5, gradient_accumulation_steps=3
+    )
     assert (read.trl.max_steps, read.trl.gradient_accumulation_steps) == (5, 3)
 
 
@@ -201,3 +203,12 @@ def test_what_is_no_recipe_is_told(tmp_path: Path) -> None:
             load_job(tmp_path / name)
     with pytest.raises(InputError, match="cannot be read"):
         load_job(tmp_path / "nowhere.yaml")
+
+
+def test_a_loss_is_the_policys_and_a_supervised_arm_has_its_own(tmp_path: Path) -> None:
+    read = job(tmp_path, arm="cft", loss_type="dapo")
+    assert read.trl.loss_type == "nll"
+    assert "loss_type" in read.other_arms
+    read = job(tmp_path, arm="cft", loss_type="dapo", supervised={"loss_type": "dft"})
+    assert read.trl.loss_type == "dft"
+    assert read.measuring.loss_type == "dapo"

@@ -67,7 +67,7 @@ def test_they_are_read_by_polars_and_by_datasets_and_are_records(rows: list[dict
         assert row["prompt"] == was["prompt"]
         assert (row["concluded"] is None) is (was["kind"] != CRITIQUE)
         assert (row["completion_pass_rate"] is None) is (was["kind"] == CRITIQUE)
-    assert list(loaded["completion"])[0].startswith("```python")
+    assert loaded[0]["completion"].startswith("```python")
 
 
 def test_a_share_is_of_prompts_and_keeps_all_completions_of_each(rows: list[dict[str, Any]], tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from crl_data.responses import extract_code  # noqa: E402
 from crl_train.card import render  # noqa: E402
 from crl_train.own_dataset import OWN  # noqa: E402
 from crl_train.run import described  # noqa: E402
-from crl_train.selection import STATE  # noqa: E402
+from crl_train.selection import STATE, whole_checkpoints  # noqa: E402
+from crl_train.stream import PromptStream  # noqa: E402
 from tests.train.conftest import Started, lines, run, same_weights, weights  # noqa: E402
 
 Recipe = Callable[..., Path]
@@ -80,7 +81,9 @@ def test_measuring_does_not_change_what_is_learned(recipe: Recipe, tiny: Path) -
     measured = run(recipe("measured", **said, evaluate=measuring, test_dataset=str(tiny / "test")))
     assert same_weights(plain.run / "model", measured.run / "model")
     assert lines(plain.run) == lines(measured.run)
-    at = [(one["update"], one["how"]) for one in lines(measured.run, "evaluations.jsonl") if one["split"] == "validation"]
+    at = [
+        (one["update"], one["how"]) for one in lines(measured.run, "evaluations.jsonl") if one["split"] == "validation"
+    ]
     assert at == [(update, how) for update in range(4) for how in ("sampled", "greedy")]
     assert not (measured.run / "rollouts").exists()
 
@@ -123,6 +126,8 @@ def test_a_phase_changes_the_length_the_weight_and_the_data_at_its_boundary(reci
     drawn = [sorted({row["id"] for row in written if row["update"] == update}) for update in range(6)]
     before = [one for some in drawn[:5] for one in some]
     assert len(before) == len(set(before)) == 20  # the data went on
+    stream = state(done.run, 6)["stream"]
+    assert (stream["epoch"], stream["position"]) == (1, 4)  # and began anew in the last phase
     for row in written:
         if row["reward"] == 1:
             mean = sum(one["reward"] for one in written if (one["update"], one["id"]) == (row["update"], row["id"])) / 4
@@ -150,19 +155,27 @@ def test_checkpoints_fall_at_the_end_of_a_generation_batch(recipe: Recipe) -> No
         assert state(done.run, update)["progress"]["prompts"] == update * 4
 
 
-def test_no_older_checkpoint_goes_before_the_new_one_is_whole(recipe: Recipe, started: Start) -> None:
-    said = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 1, "budget": {"updates": 40}}
-    path = recipe(**said)
-    folder = path.with_suffix("")
-    process = started(path)
-    whole: list[bool] = []
-    process.wait_for(lambda: any(folder.glob(f"checkpoint-*/{STATE}")))
-    while len(whole) < 2000 and not (folder / "checkpoint-8").exists():
-        whole.append(any(folder.glob(f"checkpoint-*/{STATE}")) or any(folder.glob(f"checkpoint-*/{STATE}")))
-    process.kill(signal.SIGKILL)
-    process.end()
-    assert all(whole)
-    assert len(checkpoints(folder)) <= 2
+def test_so_many_checkpoints_are_kept_as_are_wanted(recipe: Recipe) -> None:
+    said = {"save_strategy": "steps", "save_steps": 1, "save_total_limit": 2}
+    done = run(recipe(**said, budget={"updates": 4}))
+    assert checkpoints(done.run) == [3, 4]
+
+
+def test_no_older_checkpoint_goes_before_the_new_one_is_whole(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = recipe(save_strategy="steps", save_steps=1, save_total_limit=1, budget={"updates": 3})
+    real = PromptStream.state
+
+    def of_a_full_disk(stream: PromptStream) -> dict[str, Any]:
+        if stream.position > 4:
+            raise OSError("no space left")
+        return real(stream)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PromptStream, "state", of_a_full_disk)
+        with pytest.raises(OSError, match="no space left"):
+            run(path)
+    assert whole_checkpoints(path.with_suffix("")) == [path.with_suffix("") / "checkpoint-1"]
+    assert run(path, resume=True).update == 3
 
 
 def test_accumulation_over_several_generation_batches_is_one_update(recipe: Recipe) -> None:
@@ -178,7 +191,12 @@ def test_accumulation_over_several_generation_batches_is_one_update(recipe: Reci
 VARIANTS = {
     "drop": {"zero_variance": "drop", "generation_batch_size": 32, "save_steps": 2},
     "refill": {"zero_variance": "refill", "refill_limit": 3, "save_steps": 1},
-    "onpolicy": {"arm": "hybrid-onpolicy", "onpolicy": {"share": 1.0, "balance": None}, "save_steps": 3, "logging_steps": 2},
+    "onpolicy": {
+        "arm": "hybrid-onpolicy",
+        "onpolicy": {"share": 1.0, "balance": None},
+        "save_steps": 3,
+        "logging_steps": 2,
+    },
 }
 
 
@@ -267,7 +285,7 @@ def test_a_run_that_left_no_whole_checkpoint_begins_anew(recipe: Recipe) -> None
     folder = path.with_suffix("")
     (folder / "checkpoint-1").mkdir(parents=True)
     (folder / "rollouts").mkdir()
-    (folder / "rollouts" / "update-000001-0.parquet").write_bytes(b"of the run before")
+    (folder / "rollouts" / "update-000007-0.parquet").write_bytes(b"of the run before")
     for name in ("metrics.jsonl", "evaluations.jsonl"):
         (folder / name).write_text('{"update": 1, "split": "test", "how": "sampled"}\n')
     (folder / "run.json").write_text('{"format": 1, "arm": "hybrid", "status": "running"}')
@@ -332,7 +350,9 @@ def test_own_solutions_come_back_with_what_the_judge_said_and_leave_a_dataset(re
     assert judged == {key: said[key] for key in judged}
 
 
-def test_the_prompt_of_own_solutions_is_the_datasets_or_is_asked_for(recipe: Recipe, tiny: Path, tmp_path: Path) -> None:
+def test_the_prompt_of_own_solutions_is_the_datasets_or_is_asked_for(
+    recipe: Recipe, tiny: Path, tmp_path: Path
+) -> None:
     (tmp_path / "other.jinja").write_text("{{ question }} {{ solution }} \\conclusion{T}\n")
     prompts = {"critique": "other.jinja"}
     with pytest.raises(InputError, match="expected the template of the dataset's critique prompts"):
@@ -416,7 +436,9 @@ def test_an_adapter_is_merged_into_the_model_that_is_left(recipe: Recipe, warm: 
         ({"eval_strategy": "steps", "eval_steps": 1}, "eval"),
     ],
 )
-def test_what_does_not_fit_is_told_in_one_line_before_training(recipe: Recipe, said: dict[str, Any], match: str) -> None:
+def test_what_does_not_fit_is_told_in_one_line_before_training(
+    recipe: Recipe, said: dict[str, Any], match: str
+) -> None:
     with pytest.raises((InputError, WorkError), match=match) as caught:
         run(recipe(budget={"updates": 1}, **said))
     assert "\n" not in str(caught.value)
@@ -435,7 +457,9 @@ def test_a_model_without_a_chat_template_is_told(recipe: Recipe, warm: Path, tmp
 
 
 def test_a_judge_that_is_gone_is_one_line_and_a_fault_of_the_work(recipe: Recipe, started: Start) -> None:
-    process = started(recipe(arm="solve-only", budget={"updates": 2}, reward={"judge": "http://127.0.0.1:9", "timeout_s": 2}))
+    process = started(
+        recipe(arm="solve-only", budget={"updates": 2}, reward={"judge": "http://127.0.0.1:9", "timeout_s": 2})
+    )
     assert process.end() == 1
     told = [line for line in process.stderr.splitlines() if line.startswith("crl-train: ")]
     assert len(told) == 1

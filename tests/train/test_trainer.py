@@ -39,6 +39,7 @@ def trainer_of(recipe: Path, weight: float = 1.0) -> CritiqueTrainer:
         args=job.trl,
         model=model_of(job),
         processing_class=tokenizer,
+        peft_config=trl.get_peft_config(job.model),
     )
     trainer.enter(Phase(critique_weight=weight))
     trainer.current_gradient_accumulation_steps = job.trl.gradient_accumulation_steps
@@ -138,9 +139,7 @@ def test_a_kl_term_is_a_mean_over_the_groups_that_count_too(recipe: Recipe) -> N
 def test_a_batch_that_tells_nothing_at_all_has_no_gradient(recipe: Recipe, tiny: Path) -> None:
     for mode in ("drop", "refill"):
         said = {"arm": "solve-only", "max_completion_length": 4}  # too short for any program
-        trainer = trainer_of(
-            recipe(model_name_or_path=str(tiny / "model"), zero_variance=mode, refill_limit=3, **said)
-        )
+        trainer = trainer_of(recipe(model_name_or_path=str(tiny / "model"), zero_variance=mode, refill_limit=3, **said))
         batch = drawn(trainer)
         assert all(flat_groups(trainer))
         assert gradient(trainer, batch).norm() == 0
@@ -219,7 +218,8 @@ def parts(trainer: CritiqueTrainer, batch: Batch) -> tuple[torch.Tensor, torch.T
 )
 def test_a_weight_does_what_its_mode_says_to_the_gradient(recipe: Recipe, mode: str, scale: str) -> None:
     said = {"critique_weight_mode": mode, "scale_rewards": scale, "per_device_train_batch_size": 32}
-    one, half = trainer_of(recipe(**said)), trainer_of(recipe(**said), weight=0.5)
+    half = trainer_of(recipe(**said), weight=0.5)
+    one = trainer_of(recipe(**{**said, "critique_weight_mode": "batch" if mode == "batch" else "raw"}))
     unweighted, weighted = drawn(one), drawn(half)
     assert torch.equal(unweighted["completion_ids"], weighted["completion_ids"])
     solve, critique = parts(one, unweighted)
