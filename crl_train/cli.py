@@ -6,6 +6,7 @@ Exit status: 0 done, 1 the work failed, 2 the call or a file is wrong, 130 inter
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from dataclasses import asdict
@@ -68,13 +69,14 @@ def train(
         found = forecast(job)
         print(json.dumps(found, default=str) if json_ else text_of(found))
         return
-    from crl_train.run import train
+    from crl_train.train import train
 
     done = train(job, resume)
     if done.interrupted:
         print(f"{done.run}: ended after update {done.update}, and goes on with --resume", file=sys.stderr)
         raise KeyboardInterrupt
-    print(json.dumps(asdict(done), default=str) if json_ else _text(done))
+    if int(os.environ.get("RANK", "0")) == 0:  # of several processes, one says what came of it
+        print(json.dumps(asdict(done), default=str) if json_ else _text(done))
 
 
 @app.command()

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from crl_data.corpus.records import SOLVE
+from crl_train.batches import planned_updates, shape_of
 from crl_train.data import Corpus
 from crl_train.phases import most_updates
 from crl_train.recipe_file import Job
-from crl_train.run import load_tokenizer, model_of, planned_updates, prepared, run_folder, shape_of
+from crl_train.run import load_tokenizer, model_of, prepared, run_folder
 from crl_train.settings import sources_of
 
 _GB = 1024**3
@@ -51,9 +52,11 @@ def _rows(corpus: Corpus) -> dict[str, Any]:
 def _steps(job: Job, corpus: Corpus) -> dict[str, Any]:
     trl, ours, shape = job.trl, job.ours, shape_of(job)
     updates = planned_updates(job, len(corpus.train))
-    phases, done = [], 0
+    phases: list[dict[str, Any]] = []
+    done = 0
     for phase in ours.phases:
-        most = most_updates([phase], len(corpus.train), shape.prompts, shape.updates, float(trl.num_train_epochs))
+        epochs = float(trl.num_train_epochs)
+        most = most_updates([phase], len(corpus.train), shape.prompts_at_once, shape.updates, epochs)
         most = min(most, updates - done)
         done += most
         phases.append(
@@ -66,14 +69,12 @@ def _steps(job: Job, corpus: Corpus) -> dict[str, Any]:
     phases = phases or [
         {"updates": updates, "max_completion_length": trl.max_completion_length, "critique_weight": 1.0}
     ]
-    tokens = sum(
-        -(-one["updates"] // shape.updates) * shape.completions * one["max_completion_length"] for one in phases
-    )
+    tokens = sum(shape.batches(one["updates"]) * shape.completions * one["max_completion_length"] for one in phases)
     solves = corpus.counts[SOLVE] / max(1, len(corpus.train))
     draws = ours.refill_limit if ours.zero_variance == "refill" else 1
     return {
         "updates": updates,
-        "generation_batches": -(-updates // shape.updates),
+        "generation_batches": shape.batches(updates),
         "prompts_a_generation": shape.prompts,
         "completions_a_generation": shape.completions,
         "updates_a_generation": shape.updates,

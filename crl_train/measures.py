@@ -87,21 +87,29 @@ def _variance(values: Sequence[float]) -> float:
     return fmean((value - mean) ** 2 for value in values)
 
 
-def of_update(is_critique: Sequence[bool], tokens: Sequence[float], advantages: Sequence[float]) -> dict[str, float]:
-    """How much of an update critiques are: of the rows that count, of their tokens, of the sum of |advantage|.
+def of_update(
+    is_critique: Sequence[bool], tokens: Sequence[float], advantages: Sequence[float], size: int
+) -> dict[str, float]:
+    """The groups of `size` rows that count in an update, by kind, and how much of it critiques are: of these groups, of the
+    tokens of the loss, of the sum of |advantage|.
 
-    tokens: of the loss, for each row; 0 where a row was left out of it.
+    tokens: of the loss, for each row; 0 where a row was left out of it, and a group counts where a row of it does.
     """
-    weights = {
-        "rows": [float(one > 0) for one in tokens],
-        "tokens": list(tokens),
-        "advantage": [abs(one) for one in advantages],
+    kept = [float(max(tokens[start : start + size]) > 0) for start in range(0, len(tokens), size)]
+    of_critiques = list(is_critique[::size])
+    found = {
+        f"{kind}/groups_kept": math.fsum(one for one, other in zip(kept, of_critiques, strict=True) if other is is_kind)
+        for kind, is_kind in ((SOLVE, False), (CRITIQUE, True))
+        if is_kind in of_critiques
     }
-    return {
-        f"critique_share/{name}": _share(values, is_critique)
-        for name, values in weights.items()
-        if math.fsum(values) > 0
-    }
+    for name, values, of in (
+        ("groups", kept, of_critiques),
+        ("tokens", list(tokens), list(is_critique)),
+        ("advantage", [abs(one) for one in advantages], list(is_critique)),
+    ):
+        if math.fsum(values) > 0:
+            found[f"critique_share/{name}"] = _share(values, of)
+    return found
 
 
 def _share(values: Sequence[float], of: Iterable[bool]) -> float:

@@ -16,11 +16,15 @@ import shutil
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import datasets
+import pyarrow.parquet as pq
 from transformers import TrainerCallback
+from trl import SFTTrainer, get_peft_config
 
 from crl_data.errors import InputError, WorkError
 from crl_data.export import cft, cgd
@@ -50,13 +54,11 @@ from crl_train.trainer import CritiqueTrainer
 
 def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None) -> Done:
     """Train a supervised arm. Raises `InputError`, `WorkError`."""
-    from trl import SFTTrainer, get_peft_config
-
     ours, trl = job.ours, job.trl
     tokenizer = load_tokenizer(job)
     corpus = prepared(job, tokenizer)
     check(ours.select, {VALIDATION: corpus.validation, TEST: corpus.test})
-    shown = _shown(job, tokenizer)
+    shown, teacher_tokens = _shown(job, tokenizer)
     corpus.counts = Counter({str(ours.arm): len(shown)})
     held_out = HeldOut(
         {name: rows for name, rows in ((VALIDATION, corpus.validation), (TEST, corpus.test)) if rows is not None},
@@ -67,7 +69,7 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
     per_update = trl.per_device_train_batch_size * trl.world_size * trl.gradient_accumulation_steps
     _bound(job, per_update)
     evaluations = Log(folder / EVALUATIONS, main)
-    counting = _Counting(job, progress, stop, Log(folder / METRICS, main), per_update, shown, main)
+    counting = _Counting(job, progress, stop, Log(folder / METRICS, main), per_update, len(shown), teacher_tokens, main)
     if checkpoint is not None:
         state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
         for name, value in state["progress"].items():
@@ -127,11 +129,10 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
     return Done(run=folder, update=choice.update, results=results, interrupted=False)
 
 
-def _shown(job: Job, tokenizer: Any) -> Any:
-    """The rows of a supervised arm, with prompt and completion, and the tokens of each completion."""
-    import datasets
-
+def _shown(job: Job, tokenizer: Any) -> tuple[Any, int]:
+    """The rows of a supervised arm, with prompt and completion; and the tokens that its teacher wrote, for these and others."""
     ours = job.ours
+    written: Iterable[str]
     folder = locate(ours.dataset, job.folder, ours.dataset_revision)
     if ours.arm is Arm.SFT:
         file = job.folder / str(ours.demonstrations)
@@ -139,7 +140,9 @@ def _shown(job: Job, tokenizer: Any) -> Any:
         if not file.is_file():
             raise InputError(f"demonstrations: {file}: expected a file of rows with prompt and completion, got none")
         rows = datasets.load_dataset(kind, data_files=str(file), split="train")
+        written = ()
     else:
+        written = _written(folder, ours.arm)
         with tempfile.TemporaryDirectory() as place:
             out = Path(place) / "rows"
             if ours.arm is Arm.CFT:
@@ -158,12 +161,15 @@ def _shown(job: Job, tokenizer: Any) -> Any:
                 f"demonstrations: expected rows with prompt and completion, got {', '.join(rows.column_names)}"
             )
 
-    def count(row: dict[str, Any]) -> dict[str, int]:
-        completion = row["completion"]
-        text = completion if isinstance(completion, str) else completion[-1]["content"]
-        return {"teacher_tokens": len(tokenizer(text)["input_ids"])}
+    return rows, sum(len(tokenizer(text)["input_ids"]) for text in written)
 
-    return rows.map(count, desc=None)
+
+def _written(folder: Path, arm: Arm) -> Iterator[str]:
+    """All that a teacher wrote: its critiques, and where corrected solutions are learned, these too."""
+    for row in pq.read_table(folder / "critiques.parquet", columns=["response", "refined_code"]).to_pylist():
+        yield row["response"]
+        if arm is Arm.CGD and row["refined_code"]:
+            yield row["refined_code"]
 
 
 def _bound(job: Job, per_update: int) -> None:
@@ -184,7 +190,15 @@ class _Counting(TrainerCallback):  # type: ignore[misc]
     """Counts what a supervised run uses, ends it where its budget does, and makes its checkpoints whole."""
 
     def __init__(
-        self, job: Job, progress: Progress, stop: Stop, metrics: Log, per_update: int, shown: Any, main: bool
+        self,
+        job: Job,
+        progress: Progress,
+        stop: Stop,
+        metrics: Log,
+        per_update: int,
+        shown: int,
+        teacher_tokens: int,
+        main: bool,
     ) -> None:
         self._budget = job.ours.budget
         self._of_teacher = job.ours.arm is not Arm.SFT
@@ -192,8 +206,8 @@ class _Counting(TrainerCallback):  # type: ignore[misc]
         self._stop = stop
         self.metrics = metrics
         self._per_update = per_update
-        self._n = len(shown)
-        self._tokens = sum(shown["teacher_tokens"])
+        self._n = shown
+        self._tokens = teacher_tokens
         self._main = main
         self._began = 0.0
         self._processes = job.trl.world_size
@@ -214,7 +228,7 @@ class _Counting(TrainerCallback):  # type: ignore[misc]
 
     @property
     def _seen(self) -> int:
-        """Tokens of the rows that were shown, each counted once."""
+        """Tokens that the teacher wrote for the rows that were shown: with those for rows that were not fit to be."""
         return int(self._tokens * min(1.0, self._progress.prompts / self._n))
 
     def is_over(self, max_steps: int) -> bool:

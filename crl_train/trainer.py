@@ -419,7 +419,8 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
                 dim=1,
             )
         ).tolist()
-        of_update = measures.of_update([row[0] > 0 for row in told], [row[1] for row in told], [row[2] for row in told])
+        columns = ([row[0] > 0 for row in told], [row[1] for row in told], [row[2] for row in told])
+        of_update = measures.of_update(*columns, int(self.num_generations))
         for name, value in {**of_update, "draws": float(draws)}.items():
             self._metrics["train"][name].append(value)
 

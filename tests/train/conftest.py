@@ -107,7 +107,7 @@ def recipe(tiny: Path, warm: Path, tmp_path: Path) -> Callable[..., Path]:
 def run(recipe: Path, *settings: str, resume: bool = False) -> Any:
     """Train here."""
     from crl_train.recipe_file import load_job
-    from crl_train.run import train
+    from crl_train.train import train
 
     return train(load_job(recipe, settings), resume)
 

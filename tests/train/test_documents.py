@@ -48,7 +48,7 @@ def test_every_number_that_is_logged_by_kind_is_told() -> None:
         for kind, truth in (("solve", None), ("critique", True), ("critique", False))
         for reward, own in ((1.0, False), (0.0, True))
     ]
-    names = {*measures.of_groups(some, 2), *measures.of_update([True, False], [1, 1], [1, 1])}
+    names = {*measures.of_groups(some, 2), *measures.of_update([True, True, False, False], [1] * 4, [1] * 4, 2)}
     told = section(PAGE, "## What is logged")
     missing = [name for name in names if name.rpartition("/")[2].removeprefix("accuracy") not in told]
     assert not missing

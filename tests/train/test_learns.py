@@ -18,9 +18,10 @@ from tests.conftest import ROOT
 trl = pytest.importorskip("trl", minversion="1.16", reason="the extra [train] is not installed: no trainer to drive")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
-from crl_train import run, trainer  # noqa: E402
+from crl_train import trainer  # noqa: E402
 from crl_train.recipe_file import load_job  # noqa: E402
 from crl_train.toys.__main__ import write_task  # noqa: E402
+from crl_train.train import train as train_it  # noqa: E402
 
 Train = Callable[..., dict[str, float]]
 
@@ -43,7 +44,7 @@ def _trained(recipe: str, task: Path, out: Path, **settings: Any) -> dict[str, f
         "output_dir": out,
         **settings,
     }
-    done = run.train(
+    done = train_it(
         load_job(ROOT / "recipes" / recipe, [f"{name}={value}" for name, value in paths.items()]), resume=False
     )
     return {one.name: one.value for one in done.results} | {

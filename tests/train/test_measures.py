@@ -80,14 +80,19 @@ def test_a_kind_that_is_not_there_is_not_told() -> None:
     assert "solve/reward_mean" not in undecided
 
 
-def test_the_share_of_an_update_is_of_rows_of_tokens_and_of_advantage() -> None:
-    found = of_update([True, True, False, False, False], [2, 0, 10, 10, 8], [0.5, 0.0, -1.0, 1.0, 0.0])
+def test_the_share_of_an_update_is_of_groups_of_tokens_and_of_advantage() -> None:
+    kinds = [True, True, False, False, False, False, False, False]
+    found = of_update(kinds, [2, 0, 10, 10, 8, 0, 0, 0], [0.5, 0.0, -1.0, 1.0, 0.0, 0.0, 0.0, 0.0], 2)
     assert found == {
-        "critique_share/rows": 1 / 4,
+        "solve/groups_kept": 2,
+        "critique/groups_kept": 1,
+        "critique_share/groups": 1 / 3,
         "critique_share/tokens": 2 / 30,
         "critique_share/advantage": 0.5 / 2.5,
     }
-    assert of_update([True, False], [0, 0], [0.0, 0.0]) == {}
+    nothing = {"solve/groups_kept": 0, "critique/groups_kept": 0}
+    assert of_update([True, True, False, False], [0] * 4, [0.0] * 4, 2) == nothing
+    assert "critique/groups_kept" not in of_update([False, False], [1, 1], [0.0, 0.0], 2)
 
 
 def test_held_out_answers_are_shares_over_rows_and_undecided_ones_are_in_none() -> None:

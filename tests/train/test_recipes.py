@@ -18,9 +18,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 from crl_train.forecast import forecast, text_of  # noqa: E402
 from crl_train.phases import Progress  # noqa: E402
 from crl_train.recipe_file import load_job  # noqa: E402
-from crl_train.run import described, load_tokenizer, prepared, train  # noqa: E402
+from crl_train.run import described, load_tokenizer, prepared  # noqa: E402
 from crl_train.toys import tiny  # noqa: E402
 from crl_train.toys.__main__ import _random_model  # noqa: E402
+from crl_train.train import train  # noqa: E402
 from crl_train.trainer import CritiqueTrainer  # noqa: E402
 
 SIZES = {

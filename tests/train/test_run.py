@@ -60,7 +60,7 @@ def test_a_run_leaves_its_model_its_lines_its_rollouts_and_its_card(recipe: Reci
                 assert f"{kind}/{name}" in one
             for name in ("groups_all_wrong", "groups_that_differ", "groups_undecided", "entropy", "clipped"):
                 assert f"{kind}/{name}" in one
-        assert {"critique_share/rows", "critique_share/tokens", "draws", "grad_norm", "entropy"} <= one.keys()
+        assert {"critique_share/groups", "critique_share/tokens", "draws", "grad_norm", "entropy"} <= one.keys()
         assert one["solve/prompts"] + one.get("critique/prompts", 0) == 4
     assert [f"{SOLVE}/gradient_norm" in one for one in told] == [True, False, True]
     assert any(f"{CRITIQUE}/accuracy_on_true" in one or f"{CRITIQUE}/accuracy_on_false" in one for one in told)

@@ -19,7 +19,8 @@ from crl_train.groups import take  # noqa: E402
 from crl_train.phases import Progress  # noqa: E402
 from crl_train.recipe import Phase  # noqa: E402
 from crl_train.recipe_file import load_job  # noqa: E402
-from crl_train.run import _quietly, _trl_keys, load_tokenizer, model_of, prepared  # noqa: E402
+from crl_train.run import load_tokenizer, model_of, prepared  # noqa: E402
+from crl_train.train import quietly, trl_keys  # noqa: E402
 from crl_train.trainer import CritiqueTrainer  # noqa: E402
 
 Recipe = Callable[..., Path]
@@ -29,8 +30,8 @@ Batch = dict[str, Any]
 def trainer_of(recipe: Path, weight: float = 1.0) -> CritiqueTrainer:
     """The trainer of a recipe, before its first step."""
     job = load_job(recipe)
-    _trl_keys(job, recipe.parent / "out")
-    _quietly(job)
+    trl_keys(job, recipe.parent / "out")
+    quietly(job)
     tokenizer = load_tokenizer(job)
     trainer = CritiqueTrainer(
         ours=job.ours,
