@@ -110,11 +110,14 @@ def push(
     debug: Debug = False,
 ) -> None:
     """Push the chosen model of a run to the Hub, with its card."""
-    from crl_data.cli.push import tell
-    from crl_train.publish import push_model
+    from crl_data.cli.push import pushed, tell
+    from crl_data.publishing.push import whole_name
+    from crl_train.publish import contents
     from crl_train.run import MODEL, described
 
-    tell(push_model(run / MODEL, repo, described(run), private, dry_run), dry_run, json_)
+    told = described(run)
+    repo = whole_name(repo, dry_run)
+    tell(pushed(contents(run / MODEL, repo, told), repo, private, dry_run), dry_run, json_)
 
 
 def _need(module: str, extra: str) -> None:

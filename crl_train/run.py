@@ -177,8 +177,15 @@ def versions() -> dict[str, str]:
 
 
 def settings_of(job: Job) -> tuple[Setting, ...]:
-    """Every key that the recipe says, and where its value comes from."""
-    return tuple(Setting(name=name, value=value, source=source) for name, value, source in sources_of(job.said))
+    """Every key that the recipe says, and where its value comes from. Of a file or a folder only the name stands there."""
+    return tuple(
+        Setting(name=name, value=Path(value).name if _is_place(value) else value, source=source)
+        for name, value, source in sources_of(job.said)
+    )
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("/", "./", "../", "~"))
 
 
 def described_by(

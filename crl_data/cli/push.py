@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from crl_data.errors import WorkError
 from crl_data.publishing.dataset import contents, held, size_of
-from crl_data.publishing.push import Pushed, State, not_asked, push, whole_name
+from crl_data.publishing.push import Contents, Pushed, State, not_asked, push, whole_name
 
 
 def run(directory: Path, repo: str, private: bool, allowed: Sequence[str], dry_run: bool, as_json: bool) -> None:
@@ -20,14 +20,18 @@ def run(directory: Path, repo: str, private: bool, allowed: Sequence[str], dry_r
         bar = tqdm(total=size_of(directory), unit="B", unit_scale=True, desc="reading", leave=False, disable=None)
         with bar:
             going = contents(directory, repo, allowed, bar.update)
-        try:
-            done = push(going, repo, private, dry_run)
-        except WorkError as error:
-            if not dry_run:
-                raise
-            print(f"crl-data: what is there is not known: {error}", file=sys.stderr)
-            done = not_asked(going, repo, private)
-    tell(done, dry_run, as_json)
+        tell(pushed(going, repo, private, dry_run), dry_run, as_json)
+
+
+def pushed(going: Contents, repo: str, private: bool, dry_run: bool) -> Pushed:
+    """Push files; or say what would go, also where the Hub does not say what is there."""
+    try:
+        return push(going, repo, private, dry_run)
+    except WorkError as error:
+        if not dry_run:
+            raise
+        print(f"what is there is not known: {error}", file=sys.stderr)
+        return not_asked(going, repo, private)
 
 
 def tell(done: Pushed, dry_run: bool, as_json: bool) -> None:

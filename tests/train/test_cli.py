@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,34 @@ def test_the_installed_program_is_the_module() -> None:
         pytest.skip("crl-train is not installed beside this Python")
     told = subprocess.run([str(program), "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
     assert told.startswith("Usage: crl-train ")
+
+
+def test_a_push_that_sends_nothing_needs_no_hub(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "model").mkdir(parents=True)
+    (run / "model" / "config.json").write_text("{}")
+    (run / "model" / "model.safetensors").write_bytes(b"weights")
+    card = {
+        "name": "run",
+        "base_model": "a/b",
+        "dataset": "data",
+        "dataset_revision": "1",
+        "licenses": {},
+        "arm": "hybrid",
+        "critique_share": 0.2,
+        "settings": [{"name": "learning_rate", "value": 1e-6, "source": "paper"}],
+        "budget": {"updates": 3},
+        "steps": 3,
+        "selection": "being the last",
+        "selected_on": "no split",
+        "results": [],
+    }
+    (run / "run.json").write_text(json.dumps({"format": 1, "status": "done", "card": card}))
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_TOKEN": "hf_x", "PATH": ""}
+    call = [sys.executable, "-m", "crl_train", "push", str(run), "me/x", "--dry-run"]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=180, check=False, env=nowhere)
+    assert done.returncode == 0, done.stderr
+    assert "model.safetensors" in done.stdout and "would be sent" in done.stdout and "not known" in done.stderr
+    (run / "run.json").write_text(json.dumps({"format": 1, "status": "running"}))
+    again = subprocess.run(call, capture_output=True, text=True, timeout=180, check=False, env=nowhere)
+    assert again.returncode == 1 and "the run is not over" in again.stderr
