@@ -31,7 +31,7 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny task with a warm start of it."""
     out = tmp_path_factory.mktemp("tiny")
     write_task("tiny", out, mutants=0)
-    _trained("tiny-warm.yaml", out, out / "warm", model_name_or_path=out / "model")
+    _trained("tiny-warm.yaml", out, out / "warm", model_name_or_path=out / "model", max_steps=1000)
     return out
 
 
