@@ -24,7 +24,6 @@ from typing import Any
 from crl_data.corpus.pool import Pool
 from crl_data.corpus.records import CRITIQUE, SOLVE
 from crl_data.prompts import Template
-from crl_data.types import Problem, TestKind
 from crl_train.recipe import Arm
 
 Cells = Mapping[str, Any]
@@ -71,17 +70,9 @@ def changes_for(arm: Arm, rows: Sequence[Cells], seed: int, template: Template) 
 
 def _shown(row: Cells, template: Template) -> Changes:
     """A critique record as a solve record whose prompt shows the candidate."""
-    problem = Problem(
-        id=row["problem_id"],
-        question=row["question"],
-        test_kind=TestKind(row["test_kind"]),
-        tests=(),
-        entry_point=row.get("entry_point"),
-        starter_code=row.get("starter_code"),
-    )
     return {
         "kind": SOLVE,
-        "prompt": list(template.messages(problem, row["solution"])),
+        "prompt": list(template.messages_about(row, row["solution"])),
         "prompt_template": template.label,
         "solution": None,
         "solution_id": None,

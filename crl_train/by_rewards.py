@@ -30,6 +30,7 @@ from crl_train.run import (
     described_by,
     in_one_line,
     load_tokenizer,
+    measured_at_start,
     model_of,
     prepared,
     results_of,
@@ -38,7 +39,7 @@ from crl_train.run import (
     write_run,
 )
 from crl_train.selection import Choice, check, choose, split_of, whole_checkpoints
-from crl_train.steering import HeldOut, Steering, Stop, show_progress
+from crl_train.steering import Steering, Stop, held_out_of, show_progress
 from crl_train.trainer import CritiqueTrainer
 
 
@@ -48,11 +49,7 @@ def train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | None
     tokenizer = load_tokenizer(job)
     corpus = prepared(job, tokenizer)
     check(ours.select, {VALIDATION: corpus.validation, TEST: corpus.test})
-    held_out = HeldOut(
-        {name: rows for name, rows in ((VALIDATION, corpus.validation), (TEST, corpus.test)) if rows is not None},
-        ours.evaluate.samples,
-        ours.evaluate.greedy,
-    )
+    held_out = held_out_of(corpus, ours.evaluate)
     while_training = split_of(ours.select, corpus.validation is not None)
     stop = Stop()
     steering = Steering(ours.phases, stop, held_out, while_training, ours.evaluate.every, folder, main)
@@ -82,7 +79,7 @@ def train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | None
         found = list(held_out.measure(trainer, TEST))
         for one in found:
             steering.evaluations.write({"update": choice.update, "final": True, **one})
-        results = tuple(results_of(found, before or _first(evaluations, TEST)))
+        results = tuple(results_of(found, before or measured_at_start(evaluations)))
     save_model(trainer, tokenizer, folder / MODEL)
     run = described_by(job, corpus, progress, choice, results)
     over = {"status": "done", "used": progress.used(), "choice": asdict(choice), "card": asdict(run)}
@@ -152,7 +149,7 @@ def _critique_template(job: Job, corpus: Corpus) -> Any:
 
 def _measured_before(trainer: Any, held_out: Any, folder: Path, main: bool, checkpoint: Path | None) -> Any:
     """What the model answers on the test before training, measured once."""
-    known = [one for one in read_lines(folder / EVALUATIONS) if one["split"] == TEST and one["update"] == 0]
+    known = measured_at_start(read_lines(folder / EVALUATIONS))
     if known or checkpoint is not None:
         return known
     found = list(held_out.measure(trainer, TEST))
@@ -160,10 +157,6 @@ def _measured_before(trainer: Any, held_out: Any, folder: Path, main: bool, chec
     for one in found:
         log.write({"update": 0, **one})
     return found
-
-
-def _first(evaluations: list[dict[str, Any]], split: str) -> list[dict[str, Any]]:
-    return [one for one in evaluations if one["split"] == split and one["update"] == 0]
 
 
 def _agreed(choice: Choice | None) -> Choice:

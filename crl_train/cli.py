@@ -117,7 +117,7 @@ def push(
 
     told = described(run)
     repo = whole_name(repo, dry_run)
-    tell(pushed(contents(run / MODEL, repo, told), repo, private, dry_run), dry_run, json_)
+    tell(pushed("crl-train", contents(run / MODEL, repo, told), repo, private, dry_run), dry_run, json_)
 
 
 def _need(module: str, extra: str) -> None:

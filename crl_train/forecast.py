@@ -28,14 +28,15 @@ def forecast(job: Job) -> dict[str, Any]:
     """What a run would be made of. Raises `InputError` as the run would."""
     tokenizer = load_tokenizer(job)
     corpus = prepared(job, tokenizer)
+    model = _model(job)
     return {
         "run": str(run_folder(job)),
         "arm": str(job.ours.arm),
-        "model": _model(job),
+        "model": model,
         "rows": _rows(corpus),
         "settings": [{"name": name, "value": value, "source": source} for name, value, source in sources_of(job.said)],
         "not_of_this_arm": list(job.other_arms),
-        **({} if job.ours.arm.is_supervised else {"steps": _steps(job, corpus), "memory": _memory(job)}),
+        **({} if job.ours.arm.is_supervised else {"steps": _steps(job, corpus), "memory": _memory(job, model)}),
     }
 
 
@@ -108,13 +109,12 @@ def _model(job: Job) -> dict[str, Any]:
     return told
 
 
-def _memory(job: Job) -> dict[str, Any]:
+def _memory(job: Job, model: dict[str, Any]) -> dict[str, Any]:
     """Bytes on each device, by arithmetic: weights, gradients and Adam's states of a whole model, as sharded as they are.
 
     No logits: TRL computes what it needs of them in pieces.
     """
-    told = _model(job)
-    n = told["parameters"]
+    n = model["parameters"]
     if n is None:
         return {"known": False}
     trl = job.trl
@@ -129,8 +129,7 @@ def _memory(job: Job) -> dict[str, Any]:
     length = max([phase.max_completion_length or 0 for phase in job.ours.phases] + [trl.max_completion_length])
     whole = length + (job.ours.max_prompt_length or 0)
     rows = trl.per_device_train_batch_size
-    activations = rows * whole * told["hidden"] * told["layers"] * 2 * (1 if trl.gradient_checkpointing else 16)
-
+    activations = rows * whole * model["hidden"] * model["layers"] * 2 * (1 if trl.gradient_checkpointing else 16)
     found = {
         "weights": weights,
         "gradients": gradients,
@@ -143,7 +142,7 @@ def _memory(job: Job) -> dict[str, Any]:
         **in_gb,
         "all_gb": round(sum(found.values()) / _GB, 2),
         "zero_stage": stage,
-        "vllm_kv_gb_a_full_answer": round(told["kv_bytes_a_token"] * whole / _GB, 3),
+        "vllm_kv_gb_a_full_answer": round(model["kv_bytes_a_token"] * whole / _GB, 3),
         "vllm_share": trl.vllm_gpu_memory_utilization if trl.use_vllm and trl.vllm_mode == "colocate" else 0.0,
     }
 

@@ -29,10 +29,7 @@ class Log:
         """Take away the lines of later updates, and of the end of a run."""
         if self._writes and self.path.is_file():
             kept = [line for line in read_lines(self.path) if line["update"] <= update and not line.get("final")]
-            temporary = self.path.with_name(f".{self.path.name}.tmp")
-            with writing(self.path):
-                temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
-                temporary.replace(self.path)
+            write_whole(self.path, "".join(json.dumps(line) + "\n" for line in kept))
 
 
 def _is_none(value: Any) -> bool:
@@ -48,3 +45,11 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             continue
     return found
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that appears whole, or not at all. Raises `WorkError`."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with writing(path):
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)

@@ -13,7 +13,6 @@ from typing import Any
 
 from crl_data.corpus.records import CRITIQUE
 from crl_data.prompts import Template
-from crl_data.types import Problem, TestKind
 from crl_train.recipe import OnPolicy
 
 SAMPLER = "policy"
@@ -77,19 +76,11 @@ class OwnSolutions:
 
     def _asked_about(self, own: Own) -> dict[str, Any]:
         row = own.row
-        problem = Problem(
-            id=row["problem_id"],
-            question=row["question"],
-            test_kind=TestKind(row["test_kind"]),
-            tests=(),
-            entry_point=row.get("entry_point"),
-            starter_code=row.get("starter_code"),
-        )
         return {
             **row,
             "id": f"{own.id}/critique",
             "kind": CRITIQUE,
-            "prompt": list(self._template.messages(problem, own.code)),
+            "prompt": list(self._template.messages_about(row, own.code)),
             "prompt_template": self._template.label,
             "solution": own.code,
             "solution_id": own.id,

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from crl_data.columns import PROBLEM, SOLUTION
+from crl_data.columns import JUDGED_BY, PROBLEM, SOLUTION
 from crl_data.corpus.records import SOLVE
 from crl_data.responses import extract_code
 from crl_data.rows import RowWriter, writing
+from crl_train.onpolicy import SAMPLER
 from crl_train.rollouts import FOLDER
 
 OWN = "onpolicy"
@@ -45,7 +46,7 @@ def leave(run: Path) -> int:
                     "id": f"{row['problem_id']}/policy-{row['update']}-{len(seen)}",
                     "response": row["completion"],
                     "tokens": row["completion_tokens"],
-                    "sampler": {"name": "policy", "model": run.name, "detail": json.dumps({"update": row["update"]})},
+                    "sampler": {"name": SAMPLER, "model": run.name, "detail": json.dumps({"update": row["update"]})},
                 }
 
     if not files:
@@ -76,6 +77,4 @@ mix: {critique_share: 1.0}
 
 
 def _problem(row: dict[str, Any]) -> dict[str, Any]:
-    kept = ("question", "test_kind", "tests", "entry_point", "test_setup", "checker", "starter_code")
-    limits = ("time_limit_s", "memory_limit_mb")
-    return {"id": row["problem_id"], "source": row["source"], **{name: row[name] for name in (*kept, *limits)}}
+    return {"id": row["problem_id"], **{name: row[name] for name in ("question", "tests", "source", *JUDGED_BY)}}

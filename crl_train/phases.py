@@ -35,6 +35,11 @@ class Progress:
     def state(self) -> dict[str, Any]:
         return asdict(self)
 
+    def load(self, state: dict[str, Any]) -> None:
+        """Go back to where `state` was taken."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
     def used(self) -> dict[str, float]:
         """Every unit of a budget, and how much of it was used."""
         return {

@@ -27,6 +27,8 @@ import jinja2
 from crl_data.errors import InputError
 from crl_data.rows import writing
 from crl_train.card import SEEDS_FOR_A_CLAIM
+from crl_train.lines import EVALUATIONS, METRICS, read_lines, write_whole
+from crl_train.run import read_run
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
 _T = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
@@ -140,15 +142,11 @@ def read(folders: Sequence[Path]) -> Report:
 
 
 def _read(path: Path) -> tuple[Path, dict[str, Any]]:
-    from crl_train.run import read_run
-
     return path, read_run(path)
 
 
 def _labelled(found: Sequence[tuple[Path, dict[str, Any]]]) -> list[Run]:
     """Runs with the name of their arm; where the same arm was run with other settings, with those beside it."""
-    from crl_train.lines import EVALUATIONS, METRICS, read_lines
-
     varying = _varying(found)
     runs = []
     for path, told in found:
@@ -308,10 +306,7 @@ def write(report: Report, out: Path) -> None:
         ("curves.csv", _curves(report)),
         ("index.html", _page(report)),
     ):
-        temporary = out / f".{name}.tmp"
-        with writing(out / name):
-            temporary.write_text(content, encoding="utf-8")
-            temporary.replace(out / name)
+        write_whole(out / name, content)
 
 
 def _results(report: Report) -> str:

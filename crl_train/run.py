@@ -17,6 +17,7 @@ import importlib.metadata
 import json
 import platform
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from crl_data.errors import InputError, WorkError
 from crl_data.rows import writing
 from crl_train.card import Result, Setting, TrainingRun
 from crl_train.data import TEST, VALIDATION, Corpus, Rows, at_most, fitting, licenses_of, load_corpus
+from crl_train.lines import write_whole
 from crl_train.phases import Progress
 from crl_train.recipe_file import Job
 from crl_train.selection import Choice
@@ -104,12 +106,11 @@ def prepared(job: Job, tokenizer: Any) -> Corpus:
     corpus.train = fitting(all_, length_of, ours.max_prompt_length)
     if len(all_) > len(corpus.train):
         corpus.dropped["prompts of more than max_prompt_length tokens"] = len(all_) - len(corpus.train)
+        corpus.counts = Counter(row["kind"] for row in corpus.train.columns("kind"))
     if not len(corpus.train):
         raise InputError(
             f"max_prompt_length: expected prompts of at most {ours.max_prompt_length} tokens, got only longer ones"
         )
-    corpus.counts.clear()
-    corpus.counts.update(row["kind"] for row in corpus.train.columns("kind"))
     corpus.license = licenses_of(corpus.train)
     for split in (VALIDATION, TEST):
         rows: Rows | None = getattr(corpus, split)
@@ -132,6 +133,11 @@ def in_one_line(job: Job) -> Iterator[None]:
 
 
 # --- after ------------------------------------------------------------------------------------------------------------
+
+
+def measured_at_start(evaluations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What was measured on the test before training."""
+    return [one for one in evaluations if one["split"] == TEST and one["update"] == 0]
 
 
 def results_of(found: list[dict[str, Any]], before: list[dict[str, Any]]) -> Iterator[Result]:
@@ -237,11 +243,7 @@ def told_of(job: Job, corpus: Corpus, progress: Progress) -> dict[str, Any]:
 
 def write_run(folder: Path, main: bool, told: dict[str, Any]) -> None:
     if main:
-        target = folder / RUN
-        temporary = folder / f".{RUN}.tmp"
-        with writing(target):
-            temporary.write_text(json.dumps(told, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-            temporary.replace(target)
+        write_whole(folder / RUN, json.dumps(told, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
 def read_run(folder: Path) -> dict[str, Any]:

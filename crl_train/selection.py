@@ -10,6 +10,7 @@ import contextlib
 import json
 import math
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from typing import Any
 from crl_data.corpus.records import CRITIQUE, SOLVE
 from crl_data.errors import InputError, WorkError
 from crl_train.data import TEST, VALIDATION, Rows
+from crl_train.lines import write_whole
 from crl_train.recipe import Command, Select
 
 STATE = "crl_state.json"
@@ -29,6 +31,13 @@ STATE = "crl_state.json"
 def whole_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints of a run that are whole, oldest first."""
     return sorted((one.parent for one in folder.glob(f"checkpoint-*/{STATE}")), key=update_of)
+
+
+def seal(checkpoint: Path, state: dict[str, Any], most: int | None) -> None:
+    """Write what of a run is ours into a checkpoint, which is whole then; of older ones `most` in all are kept, None: all."""
+    write_whole(checkpoint / STATE, json.dumps(state, default=str))
+    for older in whole_checkpoints(checkpoint.parent)[:-most] if most else ():
+        shutil.rmtree(older, ignore_errors=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,13 +16,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import torch
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
 
 from crl_train import measures
-from crl_train.data import Rows
+from crl_train.data import TEST, VALIDATION, Corpus, Rows
 from crl_train.lines import EVALUATIONS, METRICS, Log
 from crl_train.phases import is_over, is_spent, share_of
-from crl_train.recipe import Phase
+from crl_train.recipe import Evaluate, Phase
 from crl_train.trainer import CritiqueTrainer
 
 
@@ -56,8 +57,6 @@ class Stop:
 
 def agreed(accelerator: Any, flag: bool) -> bool:
     """Whether any process of a run says so. Every process asks at once."""
-    import torch
-
     return bool(accelerator.gather(torch.tensor([float(flag)], device=accelerator.device)).max() > 0)
 
 
@@ -76,6 +75,13 @@ class HeldOut:
             answers = trainer.answers(rows, self._samples, greedy)
             found = measures.held_out(answers, 1 if greedy else self._samples)
             yield {"split": split, "how": "greedy" if greedy else "sampled", **found}
+
+
+def held_out_of(corpus: Corpus, evaluate: Evaluate) -> HeldOut:
+    """The held-out rows of a corpus, asked about as a recipe says."""
+    splits = {VALIDATION: corpus.validation, TEST: corpus.test}
+    there = {name: rows for name, rows in splits.items() if rows is not None}
+    return HeldOut(there, evaluate.samples, evaluate.greedy)
 
 
 class Steering(TrainerCallback):  # type: ignore[misc]

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -40,6 +39,7 @@ from crl_train.run import (
     described_by,
     in_one_line,
     load_tokenizer,
+    measured_at_start,
     model_of,
     prepared,
     results_of,
@@ -47,8 +47,8 @@ from crl_train.run import (
     told_of,
     write_run,
 )
-from crl_train.selection import STATE, check, choose, split_of, update_of, whole_checkpoints
-from crl_train.steering import HeldOut, Stop, agreed, show_progress
+from crl_train.selection import STATE, check, choose, seal, split_of, update_of, whole_checkpoints
+from crl_train.steering import HeldOut, Stop, agreed, held_out_of, show_progress
 from crl_train.trainer import CritiqueTrainer
 
 
@@ -60,11 +60,7 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
     check(ours.select, {VALIDATION: corpus.validation, TEST: corpus.test})
     shown, teacher_tokens = _shown(job, tokenizer)
     corpus.counts = Counter({str(ours.arm): len(shown)})
-    held_out = HeldOut(
-        {name: rows for name, rows in ((VALIDATION, corpus.validation), (TEST, corpus.test)) if rows is not None},
-        ours.evaluate.samples,
-        ours.evaluate.greedy,
-    )
+    held_out = held_out_of(corpus, ours.evaluate)
     progress, stop = Progress(), Stop()
     per_update = trl.per_device_train_batch_size * trl.world_size * trl.gradient_accumulation_steps
     _bound(job, per_update)
@@ -72,8 +68,7 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
     counting = _Counting(job, progress, stop, Log(folder / METRICS, main), per_update, len(shown), teacher_tokens, main)
     if checkpoint is not None:
         state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-        for name, value in state["progress"].items():
-            setattr(progress, name, value)
+        progress.load(state["progress"])
     counting.metrics.forget_after(progress.updates if checkpoint else -1)
     evaluations.forget_after(progress.updates if checkpoint else -1)
     told = told_of(job, corpus, progress)
@@ -120,8 +115,7 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
     found = _measured(job, str(folder / MODEL), tokenizer, corpus, held_out)
     for one in found:
         evaluations.write({"update": choice.update, "final": True, **one})
-    first = [one for one in known if one["update"] == 0 and one["split"] == TEST]
-    results = tuple(results_of([one for one in found if one["split"] == TEST], first))
+    results = tuple(results_of([one for one in found if one["split"] == TEST], measured_at_start(known)))
     run = described_by(job, corpus, progress, choice, results)
     write_run(
         folder, main, {**told, "status": "done", "used": progress.used(), "choice": asdict(choice), "card": asdict(run)}
@@ -240,11 +234,7 @@ class _Counting(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self._main:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            state_file = folder / f".{STATE}.tmp"
-            state_file.write_text(json.dumps({"progress": self._progress.state()}), encoding="utf-8")
-            state_file.replace(folder / STATE)
-            for older in whole_checkpoints(folder.parent)[: -self._kept] if self._kept else ():
-                shutil.rmtree(older, ignore_errors=True)
+            seal(folder, {"progress": self._progress.state()}, self._kept)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         norm = (logs or {}).get("grad_norm")

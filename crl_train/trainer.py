@@ -15,7 +15,6 @@ import contextlib
 import copy
 import json
 import math
-import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -36,11 +35,11 @@ from crl_train import measures
 from crl_train.data import Rows
 from crl_train.groups import PER_BATCH, Batch, join, out_of_the_loss, rows_of, take, without_variance
 from crl_train.measures import Completion
-from crl_train.onpolicy import Own, OwnSolutions
+from crl_train.onpolicy import SAMPLER, Own, OwnSolutions
 from crl_train.phases import Progress
 from crl_train.recipe import Phase, TrainRecipe
 from crl_train.rollouts import Rollouts
-from crl_train.selection import STATE, whole_checkpoints
+from crl_train.selection import STATE, seal
 from crl_train.stream import PromptStream
 
 _SURPLUS = "crl_surplus-{}.pt"
@@ -451,14 +450,14 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         was_training = self.model.training
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         at_once = max(1, self.args.per_device_eval_batch_size)
-        places = [place for place in range(len(rows)) for _ in range(1 if greedy else samples)]
+        numbered = list(enumerate(place for place in range(len(rows)) for _ in range(1 if greedy else samples)))
         found: list[tuple[int, Completion]] = []
         self.model.eval()
         try:
             with self._sampling(greedy), self._own_randomness(), torch.no_grad():
                 torch.manual_seed(self.args.seed + rank)
-                for start in range(0, len(places), at_once * processes):
-                    chunk = list(enumerate(places))[start : start + at_once * processes]
+                for start in range(0, len(numbered), at_once * processes):
+                    chunk = numbered[start : start + at_once * processes]
                     share = -(-len(chunk) // processes)
                     mine = chunk[rank * share : (rank + 1) * share]
                     filled = (mine + chunk * share)[:share]  # each process takes part in every call, with as many rows
@@ -526,11 +525,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
                 "own": None if self.own is None else self.own.state(),
                 "processes": self.accelerator.num_processes,
             }
-            temporary = folder / f".{STATE}.tmp"
-            temporary.write_text(json.dumps(state, default=str), encoding="utf-8")
-            temporary.replace(folder / STATE)
-            for older in whole_checkpoints(folder.parent)[: -self._kept] if self._kept else ():
-                shutil.rmtree(older, ignore_errors=True)
+            seal(folder, state, self._kept)
 
     def load_state(self, checkpoint: Path) -> None:
         """Go back to where a checkpoint was taken. Raises `InputError` where it is of another run."""
@@ -546,8 +541,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
                 f"{checkpoint}: the checkpoint is of other rows than the recipe gives now; resume with the recipe and the data "
                 "that the run began with"
             )
-        for name, value in state["progress"].items():
-            setattr(self.progress, name, value)
+        self.progress.load(state["progress"])
         if self.own is not None and state["own"] is not None:
             self.own.load(state["own"])
         surplus = checkpoint / _SURPLUS.format(self.accelerator.process_index)
@@ -583,7 +577,7 @@ def _completion(
         concluded=concluded,
         pass_rate=extra.get("pass_rate"),
         verdict=verdict,
-        own=(row.get("sampler") or {}).get("name") == "policy",
+        own=(row.get("sampler") or {}).get("name") == SAMPLER,
         cut=not ids or ids[-1] not in ends,
     )
 

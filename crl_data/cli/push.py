@@ -20,17 +20,17 @@ def run(directory: Path, repo: str, private: bool, allowed: Sequence[str], dry_r
         bar = tqdm(total=size_of(directory), unit="B", unit_scale=True, desc="reading", leave=False, disable=None)
         with bar:
             going = contents(directory, repo, allowed, bar.update)
-        tell(pushed(going, repo, private, dry_run), dry_run, as_json)
+        tell(pushed("crl-data", going, repo, private, dry_run), dry_run, as_json)
 
 
-def pushed(going: Contents, repo: str, private: bool, dry_run: bool) -> Pushed:
-    """Push files; or say what would go, also where the Hub does not say what is there."""
+def pushed(program: str, going: Contents, repo: str, private: bool, dry_run: bool) -> Pushed:
+    """Push files; or say what would go, also where the Hub does not say what is there. program: who says so."""
     try:
         return push(going, repo, private, dry_run)
     except WorkError as error:
         if not dry_run:
             raise
-        print(f"what is there is not known: {error}", file=sys.stderr)
+        print(f"{program}: what is there is not known: {error}", file=sys.stderr)
         return not_asked(going, repo, private)
 
 

@@ -18,7 +18,6 @@ from crl_data.export.files import LINES, PARQUET, Exported, Form, targets_in, wr
 from crl_data.export.tables import Shelf, said
 from crl_data.prompts import Template, load_template
 from crl_data.responses import answer_of, fenced
-from crl_data.types import Problem, TestKind
 
 FORM = Form(
     columns=CGD,
@@ -56,19 +55,11 @@ def unfit(critique: Mapping[str, Any]) -> str | None:
 
 
 def _row(critique: Mapping[str, Any], record: Mapping[str, Any], template: Template) -> dict[str, Any]:
-    problem = Problem(
-        id=record["problem_id"],
-        question=record["question"],
-        test_kind=TestKind(record["test_kind"]),
-        tests=(),
-        entry_point=record.get("entry_point"),
-        starter_code=record.get("starter_code"),
-    )
     return {
         "id": critique["id"],
         "problem_id": critique["problem_id"],
         "solution_id": critique["solution_id"],
-        "prompt": list(template.messages(problem, record["solution"], answer_of(critique["response"]))),
+        "prompt": list(template.messages_about(record, record["solution"], answer_of(critique["response"]))),
         "completion": [said("assistant", fenced(critique["refined_code"]))],
         "prompt_template": template.label,
         "question": record["question"],

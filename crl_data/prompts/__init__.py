@@ -16,13 +16,14 @@ critiques, solution; for `cgd`, critique too. Named ones are the files beside th
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from crl_data.errors import InputError
-from crl_data.types import Problem
+from crl_data.types import Problem, TestKind
 
 _FOLDER = Path(__file__).parent
 
@@ -76,6 +77,20 @@ class Template:
         except Exception as error:  # a template is a program of the user's: whatever goes wrong in it is its fault
             raise InputError(f"prompts.{self.kind} ({self.name}): {type(error).__name__}: {error}") from None
         return ({"role": "user", "content": text.strip() + "\n"},)
+
+    def messages_about(
+        self, record: Mapping[str, Any], solution: str, critique: str | None = None
+    ) -> tuple[dict[str, str], ...]:
+        """The prompt about a solution of a record's problem, from the record's columns. Raises as `messages` does."""
+        problem = Problem(
+            id=record["problem_id"],
+            question=record["question"],
+            test_kind=TestKind(record["test_kind"]),
+            tests=(),
+            entry_point=record.get("entry_point"),
+            starter_code=record.get("starter_code"),
+        )
+        return self.messages(problem, solution, critique)
 
 
 def load_template(kind: str, name: str, base: Path) -> Template:
