@@ -145,6 +145,8 @@ def _library(name: str, extra: str) -> Callable[[], Found]:
 
 def _vllm_for_trl() -> Found:
     """vLLM against the range that the installed TRL declares; outside of it TRL warns, and weights may not arrive."""
+    if _version("trl") is None:
+        return None, "no trl to fit"
     return _fits(_version("vllm"), _declared("vllm", "vllm", "trl"), required=False)
 
 

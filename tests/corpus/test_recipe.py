@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from crl_data.judging import Policy, Timeouts
 from crl_data.responses import Extraction
 
 PROBLEMS = "problems: [{path: problems.jsonl}]\n"
-RECIPES = Path(__file__).parent.parent.parent / "recipes"
+SHIPPED = sorted((Path(__file__).parent.parent.parent / "recipes").glob("*.yaml"))
 
 
 def load(folder: Path, text: str, *over: str) -> Recipe:
@@ -75,9 +76,13 @@ def test_a_recipe_may_be_written_as_json(tmp_path: Path) -> None:
     assert load(tmp_path, json.dumps({"problems": [{"path": "é\t.jsonl"}]})).problems[0].path == "é\t.jsonl"
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_the_recipes_that_ship_with_the_project_are_some(path: Path) -> None:
-    assert load_recipe(path).problems
+    """Of a build, which names problems, or of training (tests/train/test_recipes.py), which names a dataset."""
+    said = yaml.safe_load(path.read_text())
+    assert ("problems" in said) != ("dataset" in said)
+    if "problems" in said:
+        assert load_recipe(path).problems
 
 
 # --- what is wrong ------------------------------------------------------------------------------------------------------

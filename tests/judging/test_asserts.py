@@ -567,6 +567,7 @@ def check(source: str, result: Any) -> None:
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+    resource.setrlimit(resource.RLIMIT_CPU, (int(asserts.MAX_SECONDS),) * 2)
     try:
         split(source, "f").check([result])
     except Exception:
@@ -576,15 +577,13 @@ def check(source: str, result: Any) -> None:
 
 @pytest.mark.parametrize(("source", "result"), SLOW, ids=[source for source, _ in SLOW])
 def test_what_a_solution_returns_cannot_make_its_judge_compute_for_long(source: str, result: Any) -> None:
-    """In a process that can be ended; what is too long is said to be, or fails."""
+    """In a process that the kernel ends after some seconds of computing; what is too long is said to be, or fails."""
     process = multiprocessing.get_context("fork").Process(target=check, args=(source, result), daemon=True)
-    start = time.monotonic()
     process.start()
-    process.join(5)
-    took = time.monotonic() - start
+    process.join(120)
     process.kill()
     process.join()
-    assert took < 5 and process.exitcode == 0
+    assert process.exitcode == 0
 
 
 def test_an_assertion_has_a_budget_of_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -620,10 +620,11 @@ def test_what_is_never_written_is_malformed(data: bytes) -> None:
     ids=lambda data: repr(data[:24]),
 )
 def test_what_is_made_to_be_slow_is_read_or_refused_in_little_time(data: bytes) -> None:
+    """Two million parts take two or three seconds where nothing is slow; what is guarded against takes many minutes."""
     start = time.process_time()
     with contextlib.suppress(Malformed):
         decode(data)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 20
 
 
 JSON = st.recursive(

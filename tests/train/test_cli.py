@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -33,6 +34,7 @@ def test_a_command_offers_what_the_contract_says(command: str) -> None:
     assert [one for one in [*OPTIONS[command].split(), "--json", "--debug"] if one not in done.stdout.split()] == []
 
 
+@pytest.mark.skipif(importlib.util.find_spec("trl") is None, reason="the extra [train] is not installed")
 def test_a_recipe_alone_is_trained() -> None:
     done = crl_train("there-is-none.yaml")
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "there-is-none.yaml" in done.stderr
