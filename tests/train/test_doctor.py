@@ -132,6 +132,7 @@ def test_an_optional_library_outside_its_range_fails(installed: dict[str, str], 
 def test_vllm_is_held_to_what_the_installed_trl_supports(
     installed: dict[str, str], declared: dict[str, list[str]]
 ) -> None:
+    installed["trl"] = "1.16.0"
     declared["trl"] = ['vllm<=0.31.0,>=0.22.0; extra == "vllm"']
     installed["vllm"] = "0.33.0"
     found = _check("vllm for TRL")
