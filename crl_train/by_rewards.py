@@ -12,7 +12,7 @@ from accelerate.utils import broadcast_object_list
 from trl import get_peft_config
 
 from crl_data.corpus.records import CRITIQUE
-from crl_data.errors import InputError
+from crl_data.errors import InputError, WorkError
 from crl_data.prompts import load_template
 from crl_train.batches import planned_updates
 from crl_train.card import Result
@@ -38,7 +38,7 @@ from crl_train.run import (
     told_of,
     write_run,
 )
-from crl_train.selection import Choice, check, choose, split_of, whole_checkpoints
+from crl_train.selection import Choice, check, choose, split_of, update_of, whole_checkpoints
 from crl_train.steering import Steering, Stop, held_out_of, show_progress
 from crl_train.trainer import CritiqueTrainer
 
@@ -55,6 +55,8 @@ def train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | None
     steering = Steering(ours.phases, stop, held_out, while_training, ours.evaluate.every, folder, main)
     trainer = _trainer(job, corpus, tokenizer, steering, folder)
     progress = trainer.progress
+    if checkpoint is not None:
+        checkpoint = _loaded(trainer, steering, folder, checkpoint)
     _go_back(trainer, steering, folder, main, checkpoint)
     told = told_of(job, corpus, progress)
     write_run(folder, main, {**told, "status": "running"})
@@ -116,10 +118,25 @@ def _trainer(job: Job, corpus: Corpus, tokenizer: Any, steering: Steering, folde
     return trainer
 
 
+def _loaded(trainer: CritiqueTrainer, steering: Steering, folder: Path, checkpoint: Path) -> Path:
+    """The checkpoint that the run goes on from. A sharded model gets its weights where training begins: of a run that was killed
+    after its last update, the last stretch is trained again.
+    """
+    trainer.load_state(checkpoint)
+    if not (trainer.is_sharded and steering.is_over()):
+        return checkpoint
+    earlier = [one for one in whole_checkpoints(folder) if update_of(one) < update_of(checkpoint)]
+    if not earlier:
+        raise WorkError(
+            f"{folder}: the run was killed after its last update, and has no earlier checkpoint to go on from; begin a new run "
+            f"from {checkpoint.name} (model_name_or_path)"
+        )
+    trainer.load_state(earlier[-1])
+    return earlier[-1]
+
+
 def _go_back(trainer: CritiqueTrainer, steering: Steering, folder: Path, main: bool, checkpoint: Path | None) -> None:
     """To where a checkpoint was taken, or to the beginning: nothing that is made again stands twice in the run's files."""
-    if checkpoint is not None:
-        trainer.load_state(checkpoint)
     updates = trainer.progress.updates
     steering.metrics.forget_after(updates if checkpoint else -1)
     steering.evaluations.forget_after(updates - 1)  # measured anew: it may have been killed in between
@@ -148,8 +165,8 @@ def _critique_template(job: Job, corpus: Corpus) -> Any:
 
 
 def _measured_before(trainer: Any, held_out: Any, folder: Path, main: bool, checkpoint: Path | None) -> Any:
-    """What the model answers on the test before training, measured once."""
-    known = measured_at_start(read_lines(folder / EVALUATIONS))
+    """What the model answers on the test before training, measured once. What the main process knows, all go by."""
+    known = broadcast_object_list([measured_at_start(read_lines(folder / EVALUATIONS)) if main else None])[0]
     if known or checkpoint is not None:
         return known
     found = list(held_out.measure(trainer, TEST))
@@ -167,7 +184,8 @@ def _agreed(choice: Choice | None) -> Choice:
 
 
 def _put_back(trainer: Any, checkpoint: Path) -> None:
-    """The weights of a checkpoint into the trainer's model."""
-    trainer._load_from_checkpoint(str(checkpoint))
+    """The weights of a checkpoint into the trainer's model, sharded ones too."""
+    trainer.state.best_model_checkpoint = str(checkpoint)
+    trainer._load_best_model()
     if trainer.use_vllm:
         trainer._last_loaded_step = -1

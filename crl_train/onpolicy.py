@@ -7,7 +7,7 @@ here was judged as a reward is judged: with the tests of its record, and without
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,12 +33,20 @@ class Own:
 class OwnSolutions:
     """What the policy wrote lately, and which of it is asked about next."""
 
-    def __init__(self, settings: OnPolicy, template: Template, seed: int) -> None:
+    def __init__(
+        self,
+        settings: OnPolicy,
+        template: Template,
+        seed: int,
+        fits: Callable[[list[dict[str, str]]], bool] = lambda _: True,
+    ) -> None:
+        """fits: whether a prompt is short enough to be asked."""
         self._settings = settings
+        self._fits = fits
         self._template = template
         self._random = random.Random(f"{seed}:onpolicy")
         self._kept: list[Own] = []
-        self.asked = self.too_old = 0
+        self.asked = self.too_old = self.too_long = 0
         self._asked_true = 0
 
     def __len__(self) -> int:
@@ -62,13 +70,16 @@ class OwnSolutions:
             return row
         wanted = self._wanted()
         fitting = [one for one in young if wanted is None or one.verdict is wanted]
-        if not fitting:
-            return row
-        chosen = self._random.choice(fitting)
-        self._kept.remove(chosen)
-        self.asked += 1
-        self._asked_true += chosen.verdict
-        return self._asked_about(chosen)
+        while fitting:
+            chosen = fitting.pop(self._random.randrange(len(fitting)))
+            self._kept.remove(chosen)
+            asked = self._asked_about(chosen)
+            if self._fits(asked["prompt"]):
+                self.asked += 1
+                self._asked_true += chosen.verdict
+                return asked
+            self.too_long += 1
+        return row
 
     def _wanted(self) -> bool | None:
         balance = self._settings.balance
@@ -100,10 +111,12 @@ class OwnSolutions:
             "asked": self.asked,
             "asked_true": self._asked_true,
             "too_old": self.too_old,
+            "too_long": self.too_long,
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
         self._kept = [Own(**{**one, "row": state["rows"][one["row"]]}) for one in state["kept"]]
         version, inner, gauss = state["random"]
         self._random.setstate((version, tuple(inner), gauss))
-        self.asked, self._asked_true, self.too_old = state["asked"], state["asked_true"], state["too_old"]
+        self.asked, self._asked_true = state["asked"], state["asked_true"]
+        self.too_old, self.too_long = state["too_old"], state["too_long"]

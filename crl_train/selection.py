@@ -21,7 +21,7 @@ from typing import Any
 from crl_data.corpus.records import CRITIQUE, SOLVE
 from crl_data.errors import InputError, WorkError
 from crl_train.data import TEST, VALIDATION, Rows
-from crl_train.lines import write_whole
+from crl_train.lines import EVALUATIONS, read_lines, write_whole
 from crl_train.recipe import Command, Select
 
 STATE = "crl_state.json"
@@ -33,11 +33,23 @@ def whole_checkpoints(folder: Path) -> list[Path]:
     return sorted((one.parent for one in folder.glob(f"checkpoint-*/{STATE}")), key=update_of)
 
 
-def seal(checkpoint: Path, state: dict[str, Any], most: int | None) -> None:
-    """Write what of a run is ours into a checkpoint, which is whole then; of older ones `most` in all are kept, None: all."""
+def seal(checkpoint: Path, state: dict[str, Any], most: int | None, best: int | None = None) -> None:
+    """Write what of a run is ours into a checkpoint, which is whole then; the newest `most` are kept, None: all.
+
+    best: the update of one that is kept whatever its age.
+    """
     write_whole(checkpoint / STATE, json.dumps(state, default=str))
     for older in whole_checkpoints(checkpoint.parent)[:-most] if most else ():
-        shutil.rmtree(older, ignore_errors=True)
+        if update_of(older) != best:
+            shutil.rmtree(older, ignore_errors=True)
+
+
+def best_so_far(select: Select, run: Path) -> int | None:
+    """The update of the best checkpoint of a run that is under way; None where that is not known before its end."""
+    if select == "last" or isinstance(select, Command):
+        return None
+    measured = _scores(select, whole_checkpoints(run), read_lines(run / EVALUATIONS))
+    return _best(measured[1], "", "").update if measured[1] else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +73,12 @@ def check(select: Select, splits: Mapping[str, Rows | None]) -> None:
     """Raises `InputError` where a choice looks at rows that are not there. splits: held-out rows by name."""
     if select == "last" or isinstance(select, Command):
         return
-    split, kind = (TEST if select == "reported-test" else VALIDATION), SOLVE if select == "pass_rate" else CRITIQUE
+    split = TEST if select == "reported-test" else VALIDATION
+    kinds = {"pass_rate": (SOLVE,), "verdict_accuracy": (CRITIQUE,)}.get(select, (SOLVE, CRITIQUE))
     rows = splits.get(split)
-    if rows is None or all(row["kind"] != kind for row in rows.columns("kind")):
+    if rows is None or all(row["kind"] not in kinds for row in rows.columns("kind")):
         raise InputError(
-            f"select: {select}: expected {kind} rows in the {split} split to choose a checkpoint on, got none"
+            f"select: {select}: expected {' or '.join(kinds)} rows in the {split} split to choose a checkpoint on, got none"
         )
 
 
@@ -77,18 +90,29 @@ def choose(select: Select, checkpoints: Sequence[Path], evaluations: Sequence[di
     if isinstance(select, Command):
         scores = {update_of(path): _number_of(select, path) for path in checkpoints}
         return _best(scores, f"the largest number of `{select.command}`", "what that command measures")
-    measure, split = ("verdict_accuracy", TEST) if select == "reported-test" else (select, VALIDATION)
-    scores = {
-        one["update"]: one[measure]["value"]
-        for one in evaluations
-        if one["update"] in updates and one["split"] == split and one["how"] == "sampled" and measure in one
-    }
+    measure, scores = _scores(select, checkpoints, evaluations)
+    split = TEST if select == "reported-test" else VALIDATION
     if not scores:
         raise WorkError(
             f"select: {select}: no checkpoint was measured by {measure} on the {split} split, which has no such rows"
         )
     by = f"the best {measure.replace('_', ' ')} (sampled)"
     return _best(scores, by if select != "reported-test" else by + ", on the test that is reported", split)
+
+
+def _scores(
+    select: str, checkpoints: Sequence[Path], evaluations: Sequence[dict[str, Any]]
+) -> tuple[str, dict[int, float]]:
+    """What checkpoints are chosen by, and each one's value by its update. On the reported test: solving, as in the paper."""
+    updates = {update_of(path) for path in checkpoints}
+    split = TEST if select == "reported-test" else VALIDATION
+    seen = [
+        one for one in evaluations if one["update"] in updates and one["split"] == split and one["how"] == "sampled"
+    ]
+    measure = select
+    if select == "reported-test":
+        measure = "pass_rate" if any("pass_rate" in one for one in seen) else "verdict_accuracy"
+    return measure, {one["update"]: one[measure]["value"] for one in seen if measure in one}
 
 
 def _best(scores: dict[int, float], by: str, split: str) -> Choice:

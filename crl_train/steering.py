@@ -110,6 +110,7 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         self._ends_early = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.trainer.should_hurry = self._should_hurry
         self.trainer.enter(self._phase)
         self.measure(self.trainer.progress.updates)
 
@@ -171,6 +172,11 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         )
 
     max_steps_said = False
+
+    def _should_hurry(self) -> bool:
+        """Whether a step should end with what it has. Every process asks at once."""
+        spent = is_spent(self.trainer.ours.budget, self.trainer.progress)
+        return agreed(self.trainer.accelerator, spent or self._stop.asked_by is not None)
 
     def asked_to_stop(self) -> bool:
         """Whether any process of the run was asked to end. Every process asks at once."""

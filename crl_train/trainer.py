@@ -17,7 +17,7 @@ import json
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
@@ -39,7 +39,7 @@ from crl_train.onpolicy import SAMPLER, Own, OwnSolutions
 from crl_train.phases import Progress
 from crl_train.recipe import Phase, TrainRecipe
 from crl_train.rollouts import Rollouts
-from crl_train.selection import STATE, seal
+from crl_train.selection import STATE, best_so_far, seal
 from crl_train.stream import PromptStream
 
 _SURPLUS = "crl_surplus-{}.pt"
@@ -96,8 +96,9 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         self._seen: tuple[torch.Tensor, torch.Tensor] | None = None
         self._scored: tuple[list[Completion], list[str]] = ([], [])
         self.mean_reward = math.nan
+        self.should_hurry: Callable[[], bool] = lambda: False
         self._gradients: dict[str, list[torch.Tensor]] = {}
-        self.phase = Phase()
+        self.phase, self._entered = Phase(), False
         self._check_shape()
 
     # --- phases -------------------------------------------------------------------------------------------------------
@@ -123,8 +124,10 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         return bool(self._step % self.steps_at_once == 0)
 
     def enter(self, phase: Phase) -> None:
-        """Train under a phase's settings from the next generation batch on."""
-        self.phase = phase
+        """Train under a phase's settings from the next generation batch on; what another one left over is not used any more."""
+        if phase != self.phase and self._entered:
+            self._surplus = None
+        self.phase, self._entered = phase, True
         length = phase.max_completion_length or self._length
         self.max_completion_length = self.args.max_completion_length = length
         if self.use_vllm:
@@ -151,11 +154,32 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
                 f"gradient_accumulation_steps ({accumulation}) and the {self.steps_at_once} passes over a generation batch do "
                 "not divide: a batch would end within an update; change generation_batch_size or gradient_accumulation_steps"
             )
-        sharded = self.is_deepspeed_enabled or self.is_fsdp_enabled
-        if self.ours.gradient_norm_every is not None and sharded:
+        if self.ours.zero_variance != "keep":
+            self._check_dropping()
+        if self.ours.gradient_norm_every is not None and self.is_sharded:
             raise InputError(
                 "gradient_norm_every: with DeepSpeed or FSDP no process holds whole gradients; leave it out"
             )
+
+    def _check_dropping(self) -> None:
+        """Whether rows can be left out of this loss's normaliser."""
+        mode = self.ours.zero_variance
+        several = self.steps_at_once > 1 or self.accelerator.num_processes > 1
+        if self.loss_type == "bnpo" and several:
+            raise InputError(
+                f"zero_variance: {mode} and loss_type: bnpo: each pass is averaged alone, and one in which no group counts still "
+                "has its share; use loss_type: dapo, the mean over the tokens of an update"
+            )
+        if self.loss_type in _ROWS_AVERAGED and (self._entropy_bonus_enabled or self.aux_loss_enabled):
+            raise InputError(
+                f"zero_variance: {mode} and loss_type: {self.loss_type}: a mean over rows is scaled to those that count, and an "
+                "entropy bonus or a router's loss would be scaled with it; use loss_type: dapo, or zero_variance: keep"
+            )
+
+    @property
+    def is_sharded(self) -> bool:
+        """Whether no process holds the whole model."""
+        return bool(self.is_deepspeed_enabled or self.is_fsdp_enabled)
 
     # --- what a step is made of ---------------------------------------------------------------------------------------
 
@@ -167,22 +191,27 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         mode = self.ours.zero_variance
         kept, last = self._surplus, None
         found = 0 if kept is None else len(kept["completion_ids"]) // size
-        draws = 0
+        draws, rewards = 0, []
         while last is None or (mode == "refill" and self._short(groups - found) and self._may_draw(draws)):
             last, telling = self._draw(len(inputs))
             draws += 1
+            rewards.append(self.mean_reward)
             if mode == "refill":
                 good = take(last, rows_of(telling, size))
                 kept = good if kept is None else join([kept, good], self._pad)
                 found = len(kept["completion_ids"]) // size
+        self.mean_reward = fmean(rewards)
         batch = last if kept is None or mode != "refill" else self._filled(kept, last, groups, size)
-        batch[_SCALE] = self._scale_without(batch.pop("flat"))
+        del batch["flat"], batch["undecided"]
+        batch[_SCALE] = self._scale(batch["completion_mask"].sum(1) == 0)
         batch[PER_BATCH] = self.accelerator.gather(batch["completion_mask"].sum()).sum()
         self._log_update(batch, draws)
         return batch
 
-    def _scale_without(self, left_out: torch.Tensor) -> torch.Tensor:
-        """What a loss that is a mean over all rows is multiplied by, so that it is one over those that count."""
+    def _scale(self, left_out: torch.Tensor) -> torch.Tensor:
+        """What a loss that is a mean over all rows is multiplied by, so that it is one over those that count: not of groups that
+        tell nothing, not undecided, and not cut where `mask_truncated_completions` masks what was.
+        """
         counts = torch.stack([torch.ones_like(left_out).sum(), (~left_out).sum()]).float()
         everything, counted = self.accelerator.reduce(counts, reduction="sum")
         leaves_out = self.ours.zero_variance != "keep" and self.loss_type in _ROWS_AVERAGED
@@ -198,7 +227,8 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         return bool(missing_anywhere > 0)
 
     def _may_draw(self, draws: int) -> bool:
-        return self.ours.refill_limit is None or draws < self.ours.refill_limit
+        """Whether another batch may be drawn: a stop or a spent budget waits for no refill."""
+        return (self.ours.refill_limit is None or draws < self.ours.refill_limit) and not self.should_hurry()
 
     def _filled(self, kept: Batch, last: Batch, groups: int, size: int) -> Batch:
         """So many groups of those that tell something; where they are too few, others beside them that do not count.
@@ -214,7 +244,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
             flat = [group for group in range(len(last["flat"]) // size) if bool(last["flat"][group * size])]
             filling = take(last, rows_of((flat * groups)[: groups - have], size))
             used = join([used, filling], self._pad)
-        out_of_the_loss(used, used["flat"])
+        out_of_the_loss(used, used["flat"] | used["undecided"])
         return used
 
     def _draw(self, n: int) -> tuple[Batch, list[int]]:
@@ -235,6 +265,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         device = batch["advantages"].device
         mine = slice(rank * n, (rank + 1) * n)
         batch["flat"] = torch.tensor([one for one in flat for _ in range(size)][mine], device=device)
+        batch["undecided"] = torch.tensor([math.isnan(one.reward) for one in local], device=device)
         batch["is_critique"] = torch.tensor([one.kind == CRITIQUE for one in local], device=device)
         batch["completion_length"] = torch.tensor([one.tokens for one in local], device=device)
         if self.ours.critique_weight_mode == "advantage":
@@ -243,7 +274,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.ours.zero_variance == "refill":
             self._remember_policy(batch)
         elif self.ours.zero_variance == "drop":
-            out_of_the_loss(batch, batch["flat"])
+            out_of_the_loss(batch, batch["flat"] | batch["undecided"])
         self._log_draw(everything, size)
         if self.own is not None:
             self._keep_own(repeated[mine], local, texts)
@@ -382,9 +413,10 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _get_grad_norm(self, model: Any, grad_norm: Any = None) -> Any:
         norm = super()._get_grad_norm(model, grad_norm)
-        if self.accelerator.scaler is None and not math.isfinite(float(norm)):  # a scaler leaves such an update out
+        told = norm is not None and self.accelerator.scaler is None  # a scaler leaves such an update out
+        if told and not math.isfinite(float(norm)):
             raise WorkError(
-                f"update {int(self.state.global_step) + 1}: the gradient is not a number any more, and the update was not made; "
+                f"update {int(self.state.global_step) + 1}: the gradient is not a number any more, and nothing of it is saved; "
                 "begin a new run from the last checkpoint (model_name_or_path) with a smaller learning_rate"
             )
         return norm
@@ -445,7 +477,8 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
     def answers(self, rows: Rows, samples: int = 1, greedy: bool = False) -> list[Completion]:
         """The model's answers to held-out rows, judged; `samples` of each, or the most likely one.
 
-        The random numbers of training are as if nothing had been asked, and every time the same ones are drawn here.
+        The random numbers of training are as if nothing had been asked, and every time the same ones are drawn here; but those of
+        vLLM, which has its own.
         """
         was_training = self.model.training
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
@@ -525,7 +558,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
                 "own": None if self.own is None else self.own.state(),
                 "processes": self.accelerator.num_processes,
             }
-            seal(folder, state, self._kept)
+            seal(folder, state, self._kept, best_so_far(self.ours.select, folder.parent))
 
     def load_state(self, checkpoint: Path) -> None:
         """Go back to where a checkpoint was taken. Raises `InputError` where it is of another run."""

@@ -73,6 +73,16 @@ def test_a_solution_that_is_too_old_is_let_go(update: int, is_young: bool) -> No
     assert len(ours) == 0
 
 
+def test_a_prompt_that_would_be_too_long_is_not_asked() -> None:
+    ours = OwnSolutions(
+        OnPolicy(share=1.0, balance=None), TEMPLATE, 0, lambda prompt: "x" * 99 not in prompt[0]["content"]
+    )
+    ours.add([solved(1, code="x" * 99), solved(2), solved(3, code="x" * 100)])
+    assert [ours.in_place_of(FOREIGN, 0)["id"] for _ in range(2)] == ["p2/policy-0/critique", "foreign"]
+    assert (ours.asked, ours.too_long, len(ours)) == (1, 2, 0)
+    assert ours.state()["too_long"] == 2
+
+
 def test_the_share_is_of_critique_prompts() -> None:
     ours = own(share=0.3, balance=None)
     ours.add([solved(place) for place in range(1000)])

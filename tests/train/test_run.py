@@ -21,6 +21,7 @@ from crl_train.own_dataset import OWN  # noqa: E402
 from crl_train.run import described  # noqa: E402
 from crl_train.selection import STATE, whole_checkpoints  # noqa: E402
 from crl_train.stream import PromptStream  # noqa: E402
+from tests.service.conftest import serving  # noqa: E402
 from tests.train.conftest import Started, lines, run, same_weights, weights  # noqa: E402
 
 Recipe = Callable[..., Path]
@@ -431,7 +432,7 @@ def test_an_adapter_is_merged_into_the_model_that_is_left(recipe: Recipe, warm: 
         ({"use_vllm": True}, "vllm|vLLM"),
         ({"max_prompt_length": 1}, "got only longer ones"),
         ({"model_name_or_path": "/nowhere/model"}, "expected a model of transformers"),
-        ({"select": "reported-test"}, "expected critique rows in the test split"),
+        ({"select": "reported-test"}, "expected solve or critique rows in the test split"),
         ({"gradient_accumulation_steps": 2, "generation_batch_size": 48}, "do not divide"),
         ({"eval_strategy": "steps", "eval_steps": 1}, "eval"),
     ],
@@ -465,3 +466,24 @@ def test_a_judge_that_is_gone_is_one_line_and_a_fault_of_the_work(recipe: Recipe
     assert len(told) == 1
     assert "could be judged" in told[0]
     assert "Traceback" not in process.stderr
+
+
+def test_a_judge_that_dies_in_mid_run_ends_it_and_the_run_goes_on_with_another(
+    recipe: Recipe, started: Start, tmp_path: Path
+) -> None:
+    said = {"arm": "solve-only", "save_strategy": "steps", "save_steps": 1, "budget": {"updates": 6}}
+    straight = run(recipe("straight", **said, reward={"jobs": 1})).run
+    with serving(tmp_path, "--jobs", 1) as judge:
+        path = recipe("broken", **said, reward={"judge": judge.url, "timeout_s": 3})
+        process = started(path)
+        process.wait_for(lambda: (tmp_path / "broken" / "checkpoint-2" / "crl_state.json").exists())
+        judge.end(signal.SIGKILL)
+        assert process.end() == 1
+    told = [line for line in process.stderr.splitlines() if line.startswith("crl-train: ")]
+    assert len(told) == 1 and "could be judged" in told[0]
+    stopped_at = max(line["update"] for line in lines(tmp_path / "broken"))
+    assert 2 <= stopped_at < 6
+    with serving(tmp_path, "--jobs", 1, port=judge.port):
+        again = started(path, "--resume")
+        assert again.end() == 0, again.stderr
+    assert same_weights(straight / "model", tmp_path / "broken" / "model")

@@ -12,8 +12,9 @@ import pytest
 from crl_data.corpus.records import CRITIQUE, SOLVE
 from crl_data.errors import InputError, WorkError
 from crl_train.data import TEST, VALIDATION, Rows
+from crl_train.lines import EVALUATIONS, Log, read_lines
 from crl_train.recipe import Command
-from crl_train.selection import STATE, check, choose, split_of, update_of, whole_checkpoints
+from crl_train.selection import STATE, best_so_far, check, choose, seal, split_of, update_of, whole_checkpoints
 
 
 @pytest.fixture
@@ -68,6 +69,27 @@ def test_a_choice_on_the_reported_test_says_so(checkpoints: list[Path]) -> None:
     assert choice.by.endswith("on the test that is reported")
 
 
+def test_on_the_reported_test_solving_is_looked_at_as_in_the_paper(checkpoints: list[Path]) -> None:
+    lines = [
+        measured(2, 0.9, split=TEST, pass_rate={"value": 0.1}),
+        measured(4, 0.1, split=TEST, pass_rate={"value": 0.9}),
+    ]
+    choice = choose("reported-test", checkpoints, lines)
+    assert choice.update == 4 and choice.by.startswith("the best pass rate")
+
+
+def test_the_best_checkpoint_outlives_older_ones(tmp_path: Path) -> None:
+    log = Log(tmp_path / EVALUATIONS, True)
+    for update, score in ((2, 0.5), (4, 0.9), (6, 0.6), (8, 0.7), (10, 0.2)):
+        (tmp_path / f"checkpoint-{update}").mkdir()
+        seal(tmp_path / f"checkpoint-{update}", {}, 2, best_so_far("verdict_accuracy", tmp_path))
+        log.write(measured(update, score))
+    left = whole_checkpoints(tmp_path)
+    assert [path.name for path in left] == ["checkpoint-4", "checkpoint-8", "checkpoint-10"]
+    assert choose("verdict_accuracy", left, read_lines(tmp_path / EVALUATIONS)).update == 4
+    assert best_so_far("last", tmp_path) is best_so_far(Command(command="true"), tmp_path) is None
+
+
 def test_nothing_measured_is_told(checkpoints: list[Path]) -> None:
     with pytest.raises(WorkError, match="no checkpoint was measured by pass_rate on the validation split"):
         choose("pass_rate", checkpoints, [measured(4, 0.9)])
@@ -94,7 +116,7 @@ def test_a_choice_on_rows_that_are_not_there_is_refused_before_the_run() -> None
         ("verdict_accuracy", {VALIDATION: rows(SOLVE)}),
         ("pass_rate", {VALIDATION: rows(CRITIQUE)}),
         ("verdict_accuracy", {VALIDATION: None, TEST: rows(CRITIQUE)}),
-        ("reported-test", {VALIDATION: rows(CRITIQUE), TEST: rows(SOLVE)}),
+        ("reported-test", {VALIDATION: rows(CRITIQUE), TEST: None}),
     ):
         with pytest.raises(InputError, match=f"select: {select}: expected"):
             check(select, splits)  # type: ignore[arg-type]

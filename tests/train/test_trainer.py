@@ -137,6 +137,61 @@ def test_a_kl_term_is_a_mean_over_the_groups_that_count_too(recipe: Recipe) -> N
     assert same(gradient(dropping, drawn(dropping)), wanted)
 
 
+@pytest.mark.parametrize("loss_type", ["grpo", "dapo"])
+def test_cut_responses_leave_the_loss_and_its_normaliser(recipe: Recipe, loss_type: str) -> None:
+    said = {"loss_type": loss_type, "per_device_train_batch_size": 32, "max_completion_length": 7}
+    keeping = trainer_of(recipe(**said))
+    whole, rewards = drawn(keeping), [one.reward for one in keeping._scored[0]]
+    cut = [one.cut for one in keeping._scored[0]]
+    rows = [
+        row
+        for row, flat in enumerate(one for one in flat_groups(keeping) for _ in range(4))
+        if not flat and not cut[row]
+    ]
+    assert 0 < len(rows) < len(rewards) - 4 * sum(flat_groups(keeping))
+    some = take(whole, rows)
+    some |= {"num_items_in_batch": some["completion_mask"].sum()}
+    wanted = gradient(keeping, some, loss_of=plain(keeping))
+    masking = trainer_of(recipe(**said, zero_variance="drop", mask_truncated_completions=True))
+    batch = drawn(masking)
+    assert torch.equal(batch["completion_ids"], whole["completion_ids"])
+    assert same(gradient(masking, batch), wanted)
+
+
+@pytest.mark.parametrize("loss_type", ["grpo", "dapo"])
+def test_undecided_rows_and_groups_leave_the_loss_and_its_normaliser(recipe: Recipe, loss_type: str) -> None:
+    said = {"arm": "solve-only", "loss_type": loss_type, "zero_variance": "drop"}
+    trainer = trainer_of(recipe(**said))
+    decided = [math.nan, 1.0, 0.0, 1.0, *[math.nan] * 4, *[0.0, 1.0, 1.0, 0.0], *[math.nan] * 3, 1.0]
+    trainer.reward_funcs[1] = lambda completions, **_: decided
+    batch = drawn(trainer)
+    rows = [1, 2, 3, 8, 9, 10, 11]
+    assert (batch["completion_mask"].sum(1) > 0).nonzero().flatten().tolist() == rows
+    told = trainer._metrics["train"]["solve/groups_undecided"]
+    assert told == [2.0]
+    some = take(batch, rows)
+    some |= {"num_items_in_batch": some["completion_mask"].sum()}
+    assert same(gradient(trainer, batch), gradient(trainer, some, loss_of=plain(trainer)))
+
+
+def test_a_refill_without_a_limit_ends_where_the_run_should(recipe: Recipe, tiny: Path) -> None:
+    said = {"arm": "solve-only", "max_completion_length": 4, "model_name_or_path": str(tiny / "model")}
+    trainer = trainer_of(recipe(zero_variance="refill", refill_limit=None, **said))
+    trainer.should_hurry = lambda: trainer.progress.prompts >= 20
+    assert gradient(trainer, drawn(trainer)).norm() == 0
+    assert trainer.progress.prompts == 20
+
+
+def test_what_one_phase_left_over_is_not_used_in_another(recipe: Recipe) -> None:
+    trainer = trainer_of(recipe(zero_variance="refill", refill_limit=None))
+    while trainer._surplus is None:
+        drawn(trainer, seed=trainer.progress.prompts)
+    trainer.enter(trainer.phase)
+    assert trainer._surplus is not None
+    trainer.enter(Phase(max_completion_length=9))
+    assert trainer._surplus is None
+
+
 def test_a_batch_that_tells_nothing_at_all_has_no_gradient(recipe: Recipe, tiny: Path) -> None:
     for mode in ("drop", "refill"):
         said = {"arm": "solve-only", "max_completion_length": 4}  # too short for any program
@@ -331,9 +386,11 @@ def test_a_gradient_that_is_no_number_ends_the_run_before_the_update(recipe: Rec
     [
         ({"gradient_accumulation_steps": 3, "generation_batch_size": 32}, "do not divide"),
         ({"gradient_accumulation_steps": 2, "generation_batch_size": 48}, "do not divide"),
+        ({"loss_type": "bnpo", "zero_variance": "drop", "gradient_accumulation_steps": 2}, "use loss_type: dapo"),
+        ({"loss_type": "grpo", "zero_variance": "refill", "entropy_coef": 0.1}, "use loss_type: dapo"),
     ],
 )
-def test_passes_that_do_not_divide_are_told(recipe: Recipe, said: dict[str, Any], match: str) -> None:
+def test_passes_and_losses_that_do_not_fit_are_told(recipe: Recipe, said: dict[str, Any], match: str) -> None:
     with pytest.raises(InputError, match=match):
         trainer_of(recipe(**said))
 
