@@ -79,7 +79,8 @@ class Corpus:
     """The rows of a run.
 
     train, validation, test: by use. dropped: what was left out before training, by reason. counts: rows of the training split
-    by kind. name, revision, license, judge: of the dataset, for the model's card.
+    by kind. kept_back: the problems of the training split that are validated on. name, revision, license, judge: of the
+    dataset, for the model's card.
     """
 
     train: Rows
@@ -87,6 +88,7 @@ class Corpus:
     test: Rows | None
     dropped: Counter[str] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
+    kept_back: frozenset[str] = frozenset()
     name: str = ""
     revision: str = ""
     license: str = ""
@@ -167,6 +169,7 @@ def _mixed(ours: TrainRecipe, folder: Path, base: Path, seed: int) -> Corpus:
         validation=Rows(table, both[VALIDATION]) if both[VALIDATION] else None,
         test=Rows(table, both[TEST]) if both[TEST] else None,
         dropped=+dropped,
+        kept_back=frozenset(kept_back),
         judge=_judge(folder),
     )
 
@@ -251,6 +254,22 @@ def _check_columns(rows: Rows, name: str, more: Sequence[str] = ()) -> None:
             f"{name}: expected the columns {', '.join(wanted)} of records (crl-data build makes them), got none of the name "
             f"{', '.join(missing)}"
         )
+    if not _is_conversation(rows.table.features.arrow_schema.field("prompt").type):
+        raise InputError(
+            f"{name}: prompt: expected messages, each with role and content, since a model reads them in its chat template, got "
+            'something else; write a text as [{"role": "user", "content": TEXT}]'
+        )
+
+
+def _is_conversation(kind: Any) -> bool:
+    import pyarrow
+
+    if not (pyarrow.types.is_list(kind) or pyarrow.types.is_large_list(kind)):
+        return False
+    message = kind.value_type
+    return pyarrow.types.is_struct(message) and {"role", "content"} <= {
+        message.field(n).name for n in range(len(message))
+    }
 
 
 def _identity(name: str, folder: Path, revision: str | None) -> tuple[str, str]:

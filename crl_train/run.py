@@ -15,20 +15,22 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import json
+import os
 import platform
+import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import crl_data
 from crl_data.corpus.records import CRITIQUE
-from crl_data.errors import InputError, WorkError
+from crl_data.errors import CrlError, InputError, WorkError
 from crl_data.rows import writing
 from crl_train.card import Result, Setting, TrainingRun
-from crl_train.data import TEST, VALIDATION, Corpus, Rows, at_most, fitting, licenses_of, load_corpus
+from crl_train.data import TEST, TRAIN, VALIDATION, Corpus, Rows, at_most, fitting, licenses_of, load_corpus
 from crl_train.lines import write_whole
 from crl_train.phases import Progress
 from crl_train.recipe_file import Job
@@ -40,6 +42,12 @@ FORMAT = 1
 """Of run.json; it is raised when the meaning of what stands there changes."""
 
 _ROWS_SEED = 0  # what is measured on is the same for every seed of a run
+
+_PICKLED = (".pt", ".pth", ".bin")
+_OF_TRAINING = ("trainer_state.json", "crl_state.json", "latest", "zero_to_fp32.py", "README.md")
+"""What else than a model is in a checkpoint: what Python pickled, and files of these names."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +71,25 @@ def model_of(job: Job) -> str:
     name = str(job.model.model_name_or_path)
     beside = job.folder / name
     return str(beside) if beside.is_dir() else name
+
+
+def from_main(make: Callable[[], T]) -> T:
+    """What the main process makes, on every process; an error of ours there is raised on each. Every process asks at once."""
+    from accelerate.utils import broadcast_object_list
+
+    told: list[Any] = [None, None]
+    raised: CrlError | None = None
+    if int(os.environ.get("RANK", "0")) == 0:
+        try:
+            told = [make(), None]
+        except CrlError as error:
+            raised = error
+            told = [None, (WorkError if isinstance(error, WorkError) else InputError)(str(error))]
+    made, failed = broadcast_object_list(told)
+    if failed is not None:
+        raise raised or failed
+    found: T = made
+    return found
 
 
 # --- before -----------------------------------------------------------------------------------------------------------
@@ -93,11 +120,16 @@ def load_tokenizer(job: Job) -> Any:
     return tokenizer
 
 
+def too_long(split: str) -> str:
+    """What prompts of a split over the limit are counted as."""
+    return ("" if split == TRAIN else f"{split} ") + "prompts of more than max_prompt_length tokens"
+
+
 def prepared(job: Job, tokenizer: Any) -> Corpus:
-    """The rows of a recipe, those over the length limit left out and counted."""
+    """The rows of a recipe, those over the length limit left out and counted, held-out ones too."""
     ours = job.ours
     corpus = load_corpus(ours, job.folder, job.trl.seed)
-    template = getattr(job.trl, "chat_template_kwargs", None) or {}
+    template = getattr(job.measuring, "chat_template_kwargs", None) or {}
 
     def length_of(prompt: list[dict[str, str]]) -> int:
         return len(tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False, **template))
@@ -105,7 +137,7 @@ def prepared(job: Job, tokenizer: Any) -> Corpus:
     all_ = corpus.train
     corpus.train = fitting(all_, length_of, ours.max_prompt_length)
     if len(all_) > len(corpus.train):
-        corpus.dropped["prompts of more than max_prompt_length tokens"] = len(all_) - len(corpus.train)
+        corpus.dropped[too_long(TRAIN)] = len(all_) - len(corpus.train)
         corpus.counts = Counter(row["kind"] for row in corpus.train.columns("kind"))
     if not len(corpus.train):
         raise InputError(
@@ -115,11 +147,10 @@ def prepared(job: Job, tokenizer: Any) -> Corpus:
     for split in (VALIDATION, TEST):
         rows: Rows | None = getattr(corpus, split)
         if rows is not None:
-            setattr(
-                corpus,
-                split,
-                at_most(fitting(rows, length_of, ours.max_prompt_length), ours.evaluate.rows, _ROWS_SEED),
-            )
+            kept = fitting(rows, length_of, ours.max_prompt_length)
+            if len(rows) > len(kept):
+                corpus.dropped[too_long(split)] = len(rows) - len(kept)
+            setattr(corpus, split, at_most(kept, ours.evaluate.rows, _ROWS_SEED))
     return corpus
 
 
@@ -170,6 +201,60 @@ def save_model(trainer: Any, tokenizer: Any, target: Path) -> None:
             merged.save_pretrained(target)
             tokenizer.save_pretrained(target)
     trainer.accelerator.wait_for_everyone()
+
+
+def leave_model(job: Job, checkpoint: Path, target: Path) -> None:
+    """Make the model of a checkpoint a folder of its own, which is there whole or not at all. For the main process alone.
+
+    It is made from files: those of the checkpoint are copied, and an adapter is merged, on the processor, into the model that the
+    run began with, in the dtype of the run; what lies sharded over the processes is not touched. Raises `WorkError` where the
+    checkpoint holds no weights.
+    """
+    is_adapter = (checkpoint / "adapter_config.json").is_file()
+    if not is_adapter and not any(checkpoint.glob("*.safetensors")):
+        raise WorkError(
+            f"{checkpoint}: expected weights (*.safetensors), got none; with DeepSpeed ZeRO-3 set zero3_save_16bit_model: true"
+        )
+    made = target.with_name(f".{target.name}.tmp")
+    with writing(target):
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
+        for file in checkpoint.iterdir():
+            is_model = file.suffix not in _PICKLED and file.name not in _OF_TRAINING
+            if file.is_file() and is_model and not file.name.startswith("adapter_"):
+                shutil.copyfile(file, made / file.name)
+        if is_adapter:
+            _merge(job, checkpoint, made)
+        shutil.rmtree(target, ignore_errors=True)
+        made.rename(target)
+
+
+def _merge(job: Job, checkpoint: Path, target: Path) -> None:
+    """Save the model that a run began with, the adapter of a checkpoint merged into it."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    said = {"dtype": torch.float32, **(job.trl.model_init_kwargs or {})}  # TRL's own default
+    kept = {name: said[name] for name in ("revision", "dtype") if name in said}
+    trusted = bool(getattr(job.trl, "trust_remote_code", False))
+    with _unsharded():
+        base = AutoModelForCausalLM.from_pretrained(model_of(job), trust_remote_code=trusted, **kept)
+        PeftModel.from_pretrained(base, str(checkpoint)).merge_and_unload().save_pretrained(target)
+
+
+@contextlib.contextmanager
+def _unsharded() -> Iterator[None]:
+    """Models are loaded whole meanwhile, and by one process, where a run has DeepSpeed ZeRO-3 too."""
+    from transformers.integrations import deepspeed
+
+    config = deepspeed._hf_deepspeed_config_weak_ref
+    deepspeed.unset_hf_deepspeed_config()
+    try:
+        yield
+    finally:
+        if config is not None and config() is not None:
+            deepspeed.set_hf_deepspeed_config(config())
 
 
 def versions() -> dict[str, str]:

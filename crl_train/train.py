@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -12,10 +13,12 @@ import torch
 import transformers
 
 from crl_data.errors import InputError
+from crl_data.judging.judge import processors
+from crl_data.rewards.options import PREFIX
 from crl_data.rows import writing
 from crl_train.by_rewards import train_by_rewards
 from crl_train.recipe_file import Job
-from crl_train.run import RUN, Done, read_run, run_folder
+from crl_train.run import RUN, Done, from_main, read_run, run_folder
 from crl_train.selection import whole_checkpoints
 from crl_train.supervised import train_supervised
 
@@ -24,6 +27,18 @@ def train(job: Job, resume: bool) -> Done:
     """Train what a recipe asks for. Raises `InputError`, `WorkError`."""
     folder = run_folder(job)
     main = int(os.environ.get("RANK", "0")) == 0
+    _check_processes(job)
+    checkpoint = from_main(lambda: _begun(job, folder, resume))
+    job = with_its_share_of_judging(job)
+    trl_keys(job, folder)
+    quietly(job)
+    if job.ours.arm.is_supervised:
+        return train_supervised(job, folder, main, checkpoint)
+    return train_by_rewards(job, folder, main, checkpoint)
+
+
+def _begun(job: Job, folder: Path, resume: bool) -> Path | None:
+    """The checkpoint that a run goes on from; None where it begins."""
     checkpoints = whole_checkpoints(folder)
     if not resume and ((folder / RUN).exists() or checkpoints):
         raise InputError(f"{folder}: holds a run; --resume goes on with it, another output_dir begins a new one")
@@ -31,13 +46,19 @@ def train(job: Job, resume: bool) -> Done:
         raise InputError(f"{folder}: holds a run of the arm {began}, and --resume cannot go on with {job.ours.arm}")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    _check_processes(job)
-    trl_keys(job, folder)
-    quietly(job)
-    checkpoint = checkpoints[-1] if resume and checkpoints else None
-    if job.ours.arm.is_supervised:
-        return train_supervised(job, folder, main, checkpoint)
-    return train_by_rewards(job, folder, main, checkpoint)
+    return checkpoints[-1] if checkpoints else None
+
+
+def with_its_share_of_judging(job: Job) -> Job:
+    """A job of one of several processes on a machine, each of which has a judge: one for each processor, all together.
+
+    What `reward.jobs` or CRL_REWARD_JOBS says stands.
+    """
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if processes < 2 or "jobs" in job.ours.reward or f"{PREFIX}JOBS" in os.environ:
+        return job
+    reward = {**job.ours.reward, "jobs": max(1, processors() // processes)}
+    return replace(job, ours=job.ours.model_copy(update={"reward": reward}))
 
 
 def _check_processes(job: Job) -> None:

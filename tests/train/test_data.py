@@ -71,6 +71,8 @@ def test_problems_kept_back_for_validation_are_not_trained_on(demo: Path) -> Non
     rest = [row["id"] for row in everything.train if row["problem_id"] not in kept_back]
     assert ids(found.train) == rest
     assert found.dropped["kept back for validation"] == len(everything.train) - len(rest)
+    assert found.kept_back == kept_back
+    assert everything.kept_back == frozenset()
     assert {row["kind"] for row in found.validation} == {SOLVE, CRITIQUE}
     assert ids(found.validation) == ids(corpus(demo, seed=7, evaluate={"validation": 3}).validation)
     assert found.test is not None
@@ -163,6 +165,13 @@ def test_rows_alone_are_taken_as_they_stand(tmp_path: Path) -> None:
 def test_what_needs_a_build_is_refused_for_rows_alone(tmp_path: Path, said: dict[str, Any], match: str) -> None:
     with pytest.raises(InputError, match=match):
         corpus(plain(tmp_path / "d"), **said)
+
+
+@pytest.mark.parametrize("prompt", ["judge this", ["judge this"], [{"text": "judge this"}]])
+def test_a_prompt_that_is_no_conversation_is_told_in_one_line(tmp_path: Path, prompt: Any) -> None:
+    with pytest.raises(InputError, match="prompt: expected messages, each with role and content") as caught:
+        corpus(plain(tmp_path / "d", prompt=prompt))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_dataset_without_the_columns_is_told(tmp_path: Path) -> None:
