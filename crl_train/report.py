@@ -4,9 +4,9 @@
     results.csv     a row for each run and held-out measure
     curves.csv      a row for each run, update and logged number
 
-Runs of the same arm and settings, but for the seed, are one line. An interval over seeds is Student's, of 95 %; arms are compared
-seed by seed where they share seeds. The word "better" is used for three seeds or more, where the interval of the difference is
-above zero; with fewer no comparison is made.
+Runs of the same arm and settings, but for the seed, are one line. Runs of the same seed are averaged first, and count once. An
+interval over seeds is Student's, of 95 %; arms are compared seed by seed where they share seeds. The word "better" is used for
+three distinct seeds or more, where the interval of the difference is above zero; with fewer no comparison is made.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import csv
 import io
 import json
 import math
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ _COLOURS = (
     *("#8d99ae", "#a23b72", "#5c6b2f", "#b0713a", "#30343f"),
 )
 _GRID = "#e6e8ec"
+_LEGEND_WIDTH = 32
 
 HELD_OUT = (
     "verdict_accuracy",
@@ -50,29 +52,59 @@ HELD_OUT = (
 )
 COMPARED = (("sampled", "verdict_accuracy"), ("sampled", "pass_rate"))
 """What arms are compared by."""
-CURVES = (
-    ("Mean reward", ("reward",)),
-    ("Reward of critiques", ("critique/reward_mean",)),
-    ("Reward of solutions", ("solve/reward_mean",)),
-    ("Critique accuracy on right solutions", ("critique/accuracy_on_true",)),
-    ("Critique accuracy on wrong solutions", ("critique/accuracy_on_false",)),
-    ("Critique accuracy on the policy's own solutions", ("critique/accuracy_on_own",)),
-    ("Critiques' share of the update, by tokens", ("critique_share/tokens",)),
-    ("Critiques' share of the update, by advantage", ("critique_share/advantage",)),
-    ("Groups that differ", ("solve/groups_that_differ", "critique/groups_that_differ")),
-    ("Groups all right", ("solve/groups_all_right", "critique/groups_all_right")),
-    ("Groups all wrong", ("solve/groups_all_wrong", "critique/groups_all_wrong")),
-    ("Reward variance within groups", ("solve/reward_variance_within", "critique/reward_variance_within")),
-    ("Reward variance between groups", ("solve/reward_variance_between", "critique/reward_variance_between")),
-    ("Entropy", ("solve/entropy", "critique/entropy")),
-    ("Clipped tokens", ("solve/clipped", "critique/clipped")),
-    ("Gradient norm", ("grad_norm",)),
-    ("Tokens of right answers", ("solve/tokens_of_right", "critique/tokens_of_right")),
-    ("Tokens of wrong answers", ("solve/tokens_of_wrong", "critique/tokens_of_wrong")),
-    ("Loss", ("loss",)),
-    ("Share of a step's time in judging", ("seconds/judging_share",)),
-)
-"""What is plotted where it was logged: a title, and the numbers (that of solutions is dashed where there are two)."""
+
+
+def _both(name: str) -> tuple[str, str]:
+    return f"solve/{name}", f"critique/{name}"
+
+
+CURVES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "Rewards": (
+        ("Mean reward", ("reward",)),
+        ("Reward of critiques", ("critique/reward_mean",)),
+        ("Reward of solutions", ("solve/reward_mean",)),
+        ("Reward variance within groups", _both("reward_variance_within")),
+        ("Reward variance between groups", _both("reward_variance_between")),
+    ),
+    "Conclusions of critiques": (
+        ("Accuracy on right solutions", ("critique/accuracy_on_true",)),
+        ("Accuracy on wrong solutions", ("critique/accuracy_on_false",)),
+        ("Accuracy on the policy's own solutions", ("critique/accuracy_on_own",)),
+        ("Accuracy on others' solutions", ("critique/accuracy_on_foreign",)),
+    ),
+    "Groups": (
+        ("Prompts drawn, a generation batch", _both("prompts")),
+        ("Groups that count in the update", _both("groups_kept")),
+        ("Groups that differ", _both("groups_that_differ")),
+        ("Groups all right", _both("groups_all_right")),
+        ("Groups all wrong", _both("groups_all_wrong")),
+        ("Groups that are undecided", _both("groups_undecided")),
+        ("Generation batches drawn, a step", ("draws",)),
+        ("Own solutions that are kept", ("onpolicy/kept",)),
+        ("Own solutions that were asked about", ("onpolicy/asked",)),
+    ),
+    "Critiques' share of the update": (
+        ("By groups", ("critique_share/groups",)),
+        ("By tokens", ("critique_share/tokens",)),
+        ("By advantage", ("critique_share/advantage",)),
+    ),
+    "The update": (
+        ("Gradient norm", ("grad_norm",)),
+        ("Gradient norm of each kind", _both("gradient_norm")),
+        ("Loss", ("loss",)),
+        ("Entropy", _both("entropy")),
+        ("Clipped tokens", _both("clipped")),
+    ),
+    "Lengths and time": (
+        ("Tokens of right answers", _both("tokens_of_right")),
+        ("Tokens of wrong answers", _both("tokens_of_wrong")),
+        ("Answers that ran into the limit", _both("cut")),
+        ("Seconds a step", ("seconds/step",)),
+        ("Share of a step's time in generating", ("seconds/generating_share",)),
+        ("Share of a step's time in judging", ("seconds/judging_share",)),
+    ),
+}
+"""What is plotted where it was logged, by heading: titles, and the numbers (that of solutions is dashed where there are two)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,14 +228,25 @@ def _measures(evaluations: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str],
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """The mean over seeds and its 95 % interval (Student's)."""
+def estimate(measured: Iterable[tuple[int, float]]) -> Estimate:
+    """The mean over seeds and its 95 % interval (Student's).
+
+    measured: a seed and a value of each run; the runs of a seed are averaged, and count once.
+    """
+    values = list(_by_seed(measured).values())
     n = len(values)
     if n < 2:
         return Estimate(mean=values[0], n=n)
     half = (_T[n - 2] if n - 2 < len(_T) else 1.96) * stdev(values) / math.sqrt(n)
     mean = fmean(values)
     return Estimate(mean=mean, n=n, low=mean - half, high=mean + half)
+
+
+def _by_seed(measured: Iterable[tuple[int, float]]) -> dict[int, float]:
+    by_seed: dict[int, list[float]] = defaultdict(list)
+    for seed, value in measured:
+        by_seed[seed].append(value)
+    return {seed: fmean(values) for seed, values in by_seed.items()}
 
 
 def summary(report: Report) -> list[dict[str, Any]]:
@@ -215,12 +258,13 @@ def summary(report: Report) -> list[dict[str, Any]]:
         rows.append(
             {
                 "arm": label,
-                "seeds": sorted(one.seed for one in done),
+                "seeds": sorted({one.seed for one in done}),
+                "runs": len(done),
                 "not_over": len(runs) - len(done),
                 "held_out": {
                     f"{measure}, {how}": {
-                        "before": _over(one.before.get((how, measure)) for one in done),
-                        "after": _over(one.after.get((how, measure)) for one in done),
+                        "before": _over((one.seed, one.before.get((how, measure))) for one in done),
+                        "after": _over((one.seed, one.after.get((how, measure))) for one in done),
                     }
                     for how, measure in keys
                 },
@@ -238,8 +282,8 @@ def _place(key: tuple[str, str]) -> tuple[bool, int, bool]:
     return all(measure != compared for _, compared in COMPARED), HELD_OUT.index(measure), how == "greedy"
 
 
-def _over(values: Iterable[float | None]) -> dict[str, Any] | None:
-    known = [one for one in values if one is not None]
+def _over(measured: Iterable[tuple[int, float | None]]) -> dict[str, Any] | None:
+    known = [(seed, value) for seed, value in measured if value is not None]
     return vars(estimate(known)) if known else None
 
 
@@ -251,10 +295,15 @@ def comparisons(report: Report) -> list[dict[str, Any]]:
         done = [one for one in runs if one.status == "done"]
         for key in COMPARED:
             measured = [one for one in done if key in one.after]
-            same_seed = {other.seed: other.after[key] for other in base if other not in runs and key in other.after}
+            others = [one for one in base if one not in runs and one.status == "done" and key in one.after]
+            same_seed = _by_seed((one.seed, one.after[key]) for one in others)
             pairs = {
-                "before training": [one.after[key] - one.before[key] for one in measured if key in one.before],
-                "solve-only": [one.after[key] - same_seed[one.seed] for one in measured if one.seed in same_seed],
+                "before training": [
+                    (one.seed, one.after[key] - one.before[key]) for one in measured if key in one.before
+                ],
+                "solve-only": [
+                    (one.seed, one.after[key] - same_seed[one.seed]) for one in measured if one.seed in same_seed
+                ],
             }
             for against, differences in pairs.items():
                 if differences:
@@ -264,11 +313,14 @@ def comparisons(report: Report) -> list[dict[str, Any]]:
     return found
 
 
-def verdict(differences: Sequence[float]) -> dict[str, Any]:
-    """What differences by seed come to, in a word; none is said of fewer than three seeds."""
+def verdict(differences: Sequence[tuple[int, float]]) -> dict[str, Any]:
+    """What differences come to, in a word; none is said of fewer than three distinct seeds.
+
+    differences: a seed and a difference of each run.
+    """
     difference = estimate(differences)
-    if len(differences) < SEEDS_FOR_A_CLAIM:
-        word = f"not compared: fewer than {SEEDS_FOR_A_CLAIM} seeds"
+    if difference.n < SEEDS_FOR_A_CLAIM:
+        word = f"not compared: fewer than {SEEDS_FOR_A_CLAIM} distinct seeds"
     elif difference.low is not None and difference.low > 0:
         word = "better"
     elif difference.high is not None and difference.high < 0:
@@ -283,7 +335,9 @@ def as_text(report: Report) -> str:
     lines = []
     for row in summary(report):
         seeds = ", ".join(map(str, row["seeds"])) or "none"
-        lines.append(f"{row['arm']}: seeds {seeds}" + (f"; {row['not_over']} not over" if row["not_over"] else ""))
+        repeated = f" ({row['runs']} runs, those of a seed averaged)" if row["runs"] > len(row["seeds"]) else ""
+        not_over = f"; {row['not_over']} not over" if row["not_over"] else ""
+        lines.append(f"{row['arm']}: seeds {seeds}{repeated}{not_over}")
         for name, both in row["held_out"].items():
             before = f" (before {Estimate(**both['before'])})" if both["before"] else ""
             lines.append(f"  {name:<36} {Estimate(**both['after'])}{before}")
@@ -357,18 +411,32 @@ def _page(report: Report) -> str:
         measures=list(dict.fromkeys(name for row in rows for name in row["held_out"])),
         comparisons=comparisons(report),
         runs=report.runs,
-        plots=_plots(report, colours),
+        sections=_sections(report, colours),
         enough=SEEDS_FOR_A_CLAIM,
     )
 
 
-def _plots(report: Report, colours: Mapping[str, str]) -> list[dict[str, str]]:
+def _sections(report: Report, colours: Mapping[str, str]) -> list[tuple[str, list[dict[str, str]]]]:
+    """Plots under their headings; a heading without plots is left out."""
+    found = [("Held out, validation", _held_out(report, colours))]
+    found += [(heading, _plots(report, colours, curves)) for heading, curves in CURVES.items()]
+    return [(heading, plots) for heading, plots in found if plots]
+
+
+def _held_out(report: Report, colours: Mapping[str, str]) -> list[dict[str, str]]:
     found: list[dict[str, str]] = []
     for how, measure in (("sampled", "verdict_accuracy"), ("greedy", "verdict_accuracy"), ("sampled", "pass_rate")):
         series = {label: [_measured(run, how, measure) for run in runs] for label, runs in report.arms.items()}
-        title = f"Held out, validation: {measure.replace('_', ' ')}, {how}"
+        title = f"{measure.replace('_', ' ').capitalize()}, {how}"
         _add(found, title, {(label, 0): lines for label, lines in series.items()}, colours, markers=True)
-    for title, names in CURVES:
+    return found
+
+
+def _plots(
+    report: Report, colours: Mapping[str, str], curves: Iterable[tuple[str, tuple[str, ...]]]
+) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = []
+    for title, names in curves:
         both = {
             (label, place): [
                 [(line["update"], line[name]) for line in run.metrics if _is_number(line.get(name))] for run in runs
@@ -411,6 +479,7 @@ def _add(
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color=_GRID)
+    named: set[str] = set()
     for (label, place), lines in series.items():
         by_update: dict[int, list[float]] = defaultdict(list)
         for points in lines:
@@ -422,9 +491,9 @@ def _add(
         style: dict[str, Any] = {"color": colours[label], "linestyle": ("-", "--")[place], "linewidth": 1.4}
         if markers:
             style |= {"marker": "o", "markersize": 3}
-        axes.plot(
-            updates, [fmean(by_update[update]) for update in updates], label=label if place == 0 else None, **style
-        )
+        name = None if label in named else textwrap.fill(label, _LEGEND_WIDTH)
+        named.add(label)
+        axes.plot(updates, [fmean(by_update[update]) for update in updates], label=name, **style)
         if len(lines) > 1:
             low, high = ([edge(by_update[update]) for update in updates] for edge in (min, max))
             axes.fill_between(updates, low, high, color=colours[label], alpha=0.12, linewidth=0)

@@ -12,7 +12,11 @@ from typing import Any
 import pytest
 
 from crl_data.errors import InputError
-from crl_train.report import as_text, comparisons, estimate, read, summary, verdict, write
+from crl_train import measures
+from crl_train.measures import Completion
+from crl_train.report import CURVES, Estimate, as_text, comparisons, estimate, read, summary, verdict, write
+from tests.conftest import ROOT
+from tests.test_docs import first_cells, section
 
 
 def a_run(
@@ -51,18 +55,26 @@ def a_run(
 
 
 def test_an_interval_over_seeds_is_students() -> None:
-    found = estimate([0.7, 0.8, 0.9])
+    found = estimate([(1, 0.7), (2, 0.8), (3, 0.9)])
     assert found.mean == pytest.approx(0.8) and found.n == 3
     assert found.high == pytest.approx(0.8 + 4.303 * 0.1 / 3**0.5) and found.low == pytest.approx(
         0.8 - 4.303 * 0.1 / 3**0.5
     )
-    assert estimate([0.7]).low is None
+    assert estimate([(1, 0.7)]).low is None
+
+
+def test_runs_of_one_seed_count_once() -> None:
+    found = estimate([(1, 0.6), (1, 0.8), (2, 0.8), (3, 0.9)])
+    assert found.n == 3 and found.mean == pytest.approx(0.8)
+    assert estimate([(7, 0.5), (7, 1.0)]) == Estimate(mean=0.75, n=1)
+    assert verdict([(1, 0.3), (1, 0.31), (1, 0.29)])["word"] == "not compared: fewer than 3 distinct seeds"
+    assert verdict([(1, 0.3), (2, 0.31), (2, 0.29), (2, 0.3)])["word"] == "not compared: fewer than 3 distinct seeds"
 
 
 @pytest.mark.parametrize(
     ("differences", "word"),
     [
-        ([0.3, 0.31], "not compared: fewer than 3 seeds"),
+        ([0.3, 0.31], "not compared: fewer than 3 distinct seeds"),
         ([0.3, 0.31, 0.29], "better"),
         ([-0.3, -0.31, -0.29], "worse"),
         ([0.3, -0.31, 0.29], "not told apart"),
@@ -70,7 +82,7 @@ def test_an_interval_over_seeds_is_students() -> None:
     ],
 )
 def test_better_is_said_of_three_seeds_whose_interval_is_above_zero(differences: list[float], word: str) -> None:
-    assert verdict(differences)["word"] == word
+    assert verdict(list(enumerate(differences)))["word"] == word
 
 
 def test_with_two_seeds_nothing_is_called_better(tmp_path: Path) -> None:
@@ -80,7 +92,57 @@ def test_with_two_seeds_nothing_is_called_better(tmp_path: Path) -> None:
     report = read([tmp_path])
     write(report, tmp_path / "out")
     words = as_text(report) + (tmp_path / "out" / "index.html").read_text()
-    assert ": better" not in words and ">better<" not in words and "fewer than 3 seeds" in words
+    assert ": better" not in words and ">better<" not in words and "fewer than 3 distinct seeds" in words
+
+
+def test_three_runs_of_one_seed_are_one_seed(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        a_run(tmp_path / f"h{number}", "hybrid", 7, 0.9 + number / 100)
+        a_run(tmp_path / f"s{number}", "solve-only", 7, 0.6)
+    report = read([tmp_path])
+    write(report, tmp_path / "out")
+    (row, _) = summary(report)
+    assert (row["seeds"], row["runs"]) == ([7], 3)
+    after = row["held_out"]["verdict_accuracy, sampled"]["after"]
+    assert (after["n"], after["low"], after["mean"]) == (1, None, pytest.approx(0.92))
+    assert {one["word"] for one in comparisons(report)} == {"not compared: fewer than 3 distinct seeds"}
+    words = as_text(report)
+    assert "hybrid: seeds 7 (3 runs, those of a seed averaged)" in words and ": better" not in words
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "3 runs, those of a seed averaged" in page and ">better<" not in page
+
+
+def test_everything_that_is_logged_by_kind_has_a_curve() -> None:
+    some = [
+        Completion(kind=kind, reward=reward, tokens=3, right=reward == 1, truth=truth, own=own)
+        for kind, truth in (("solve", None), ("critique", True), ("critique", False))
+        for reward, own in ((1.0, False), (0.0, True))
+    ]
+    logged = {*measures.of_groups(some, 2), *measures.of_update([True, True, False, False], [1] * 4, [1] * 4, 2)}
+    told = first_cells(section((ROOT / "docs" / "training.md").read_text(encoding="utf-8"), "## What is logged"))
+    logged |= {kind + name[1:] for name in told if name.startswith("*/") for kind in ("solve", "critique")}
+    plotted = {name for curves in CURVES.values() for _, names in curves for name in names}
+    assert logged <= plotted, logged - plotted
+
+
+def test_what_no_run_logged_has_no_plot_and_no_heading(tmp_path: Path) -> None:
+    a_run(tmp_path / "a", "hybrid", 1, 0.7)
+    write(read([tmp_path / "a"]), tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert "<h4>Entropy</h4>" in page and "<h3>The update</h3>" in page
+    assert "Groups that differ" not in page and "<h3>Groups</h3>" not in page
+
+
+def test_an_arm_with_one_kind_of_records_is_named_in_a_plot_of_both(tmp_path: Path) -> None:
+    a_run(tmp_path / "a", "hybrid", 1, 0.7)
+    a_run(tmp_path / "b", "solve-only", 1, 0.7)
+    lines = (json.loads(line) for line in (tmp_path / "b" / "metrics.jsonl").read_text().splitlines()[:2])
+    (tmp_path / "b" / "metrics.jsonl").write_text(
+        "".join(json.dumps({"update": one["update"], "solve/entropy": 0.5}) + "\n" for one in lines)
+    )
+    write(read([tmp_path / "a", tmp_path / "b"]), tmp_path / "out")
+    plot = (tmp_path / "out" / "index.html").read_text().partition("<h4>Entropy</h4>")[2].partition("</figure>")[0]
+    assert plot.count(">hybrid</text>") == plot.count(">solve-only</text>") == 1
 
 
 def test_arms_are_compared_seed_by_seed(tmp_path: Path) -> None:
