@@ -245,7 +245,7 @@ def _longest(job: Job) -> int | None:
 
 
 def _written(folder: Path, arm: Arm, kept_back: Collection[str]) -> Iterator[str]:
-    """All that a teacher wrote about problems that are not kept back: critiques, and where they are learned, corrected solutions."""
+    """All that a teacher wrote about problems that are not kept back; corrected solutions where these are learned."""
     columns = ["problem_id", "response", "refined_code"]
     for row in pq.read_table(folder / "critiques.parquet", columns=columns).to_pylist():
         if row["problem_id"] in kept_back:

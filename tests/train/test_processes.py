@@ -95,3 +95,58 @@ def test_two_processes_train_one_run_and_go_on_with_it_after_one_was_asked_to_en
 def test_a_budget_of_seconds_ends_both_at_once(recipe: Recipe, started: Start) -> None:
     running = both(started, recipe(**SAID, budget={"gpu_seconds": 0.5}))
     assert ended(running) == [0, 0], [one.stderr for one in running]
+
+
+def test_two_processes_of_a_supervised_arm_choose_once_and_go_on_as_one(
+    recipe: Recipe, started: Start, tiny: Path, tmp_path: Path
+) -> None:
+    said = {
+        "arm": "cft",
+        "per_device_train_batch_size": 8,
+        "per_device_eval_batch_size": 4,
+        "save_strategy": "steps",
+        "save_steps": 2,
+        "max_steps": 6,
+        "evaluate": {"validation": str(tiny / "validation"), "rows": 9, "greedy": False},
+        "select": {
+            "command": f"echo {{checkpoint}} >> {tmp_path}/asked; basename {{checkpoint}} | sed s/checkpoint-/-/"
+        },
+    }
+    path = recipe("whole", **said)
+    whole = path.with_suffix("")
+    running = both(started, path)
+    assert ended(running) == [0, 0], [one.stderr for one in running]
+    asked = (tmp_path / "asked").read_text().split()
+    assert asked == [str(whole / f"checkpoint-{update}") for update in (2, 4, 6)]  # each once
+    told = json.loads((whole / "run.json").read_text())
+    assert told["choice"]["update"] == 2
+    assert told["used"]["prompts"] == 6 * 16
+    assert same_weights(whole / "model", whole / "checkpoint-2")
+    measured = lines(whole, "evaluations.jsonl")
+    assert [one["update"] for one in measured] == [0, 2]
+    assert {one["verdict_accuracy"]["n"] for one in measured} == {9}
+
+    path = recipe("asked_to_end", **{**said, "max_steps": 40, "select": "last"})
+    folder = path.with_suffix("")
+    running = both(started, path)
+    running[0].wait_for(lambda: (folder / "metrics.jsonl").exists() and len(lines(folder)) >= 3)
+    running[1].kill(signal.SIGTERM)  # one alone
+    assert ended(running) == [130, 130], [one.stderr for one in running]
+    running = both(started, path, "--resume", "--set", "evaluate.validation=10")
+    assert ended(running) == [2, 2], [one.stderr for one in running]
+    assert all("of other rows" in one.stderr and "Traceback" not in one.stderr for one in running)
+    running = both(started, path, "--resume")
+    assert ended(running) == [0, 0], [one.stderr for one in running]
+    assert [one["update"] for one in lines(folder)] == list(range(1, 41))
+    assert same_weights(folder / "model", folder / "checkpoint-40")
+
+
+def test_what_the_command_of_select_does_wrong_ends_both_in_one_line(recipe: Recipe, started: Start) -> None:
+    said = {"arm": "cft", "per_device_train_batch_size": 8, "max_steps": 1, "select": {"command": "echo none"}}
+    running = both(started, recipe(**said))
+    assert ended(running) == [1, 1], [one.stderr for one in running]
+    for one in running:
+        told = [line for line in one.stderr.splitlines() if line.startswith("crl-train: ")]
+        assert len(told) == 1
+        assert "expected a number as JSON on the last line" in told[0]
+        assert "Traceback" not in one.stderr

@@ -17,7 +17,7 @@ from crl_data.responses import extract_code, parse_conclusion  # noqa: E402
 from crl_train.recipe_file import load_job  # noqa: E402
 from crl_train.run import leave_model, load_tokenizer, prepared  # noqa: E402
 from crl_train.supervised import Shown, shown_of  # noqa: E402
-from crl_train.train import trl_keys  # noqa: E402
+from crl_train.train import trl_keys, with_its_share_of_judging  # noqa: E402
 from tests.train.conftest import Started, lines, run, same_weights, weights  # noqa: E402
 
 Recipe = Callable[..., Path]
@@ -182,17 +182,43 @@ def test_rows_over_a_length_that_is_named_are_left_out_whole(
         run(recipe("none", **said, supervised={"max_length": 3}))
 
 
-def test_prompts_over_the_limit_are_not_shown(recipe: Recipe) -> None:
-    path = recipe("all", arm="cgd")
+def test_prompts_over_the_limit_are_not_shown(recipe: Recipe, tiny: Path) -> None:
+    said = {"arm": "sft", "demonstrations": str(tiny / "demonstrations.jsonl")}
+    path = recipe("all", **said)
     tokenizer = load_tokenizer(load_job(path))
     long = [
         len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True)["input_ids"])
         for row in shown(path)
     ]
-    limit = sorted(long)[len(long) // 2]
-    found = all_of(recipe("some", arm="cgd", max_prompt_length=limit))
-    assert len(found.rows) == sum(one <= limit for one in long) < len(long)
+    found = all_of(recipe("some", **said, max_prompt_length=min(long)))
+    assert len(found.rows) == long.count(min(long)) < len(long)
     assert found.dropped == {"prompts of more than max_prompt_length tokens": len(long) - len(found.rows)}
+
+
+@pytest.mark.parametrize("arm", ["hybrid", "cft"])
+def test_held_out_prompts_over_the_limit_are_counted(recipe: Recipe, tiny: Path, arm: str) -> None:
+    held_out = {"evaluate": {"validation": str(tiny / "validation")}, "test_dataset": str(tiny / "test")}
+    path = recipe("all", arm=arm, **held_out)
+    job = load_job(path)
+    tokenizer = load_tokenizer(job)
+    everything = prepared(job, tokenizer)
+    assert everything.dropped.total() == 0
+    assert everything.validation is not None and everything.test is not None
+    rows = {"": everything.train, "validation ": everything.validation, "test ": everything.test}
+    long = {
+        name: [
+            len(tokenizer.apply_chat_template(row["prompt"], add_generation_prompt=True)["input_ids"]) for row in some
+        ]
+        for name, some in rows.items()
+    }
+    limit = min(long["test "])
+    found = prepared(load_job(recipe("some", arm=arm, **held_out, max_prompt_length=limit)), tokenizer)
+    counted = {
+        f"{name}prompts of more than max_prompt_length tokens": sum(one > limit for one in some)
+        for name, some in long.items()
+    }
+    assert found.dropped == counted
+    assert all(counted.values())
 
 
 def test_packed_rows_need_a_length_that_is_named(recipe: Recipe, tiny: Path) -> None:
@@ -321,14 +347,31 @@ def test_one_model_is_asked_from_the_beginning_to_the_end(
     assert all((held[name] == value).all() for name, value in weights(done.run / "model").items())
 
 
-def test_measuring_does_not_change_what_is_shown_how(recipe: Recipe, tiny: Path) -> None:
-    lora = {"use_peft": True, "lora_r": 4, "lora_target_modules": ["q_proj"], "lora_dropout": 0.5}
+def test_measuring_does_not_change_what_is_learned(recipe: Recipe, tiny: Path) -> None:
+    lora = {"use_peft": True, "lora_r": 4, "lora_target_modules": ["q_proj", "v_proj"], "lora_dropout": 0.5}
     plain = run(recipe("plain", arm="cft", max_steps=2, **lora))
     held_out = {"validation": str(tiny / "validation"), "rows": 4, "greedy": False}
     measured = run(
         recipe("measured", arm="cft", max_steps=2, **lora, evaluate=held_out, test_dataset=str(tiny / "test"))
     )
     assert same_weights(plain.run / "model", measured.run / "model")
+
+
+@pytest.mark.parametrize(
+    ("processes", "processors", "jobs"), [("4", 10, 2), ("8", 4, 1), ("1", 8, None), (None, 8, None)]
+)
+def test_the_processes_of_a_machine_share_its_processors_for_judging(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch, processes: str | None, processors: int, jobs: int | None
+) -> None:
+    monkeypatch.setattr("crl_train.train.processors", lambda: processors)
+    if processes is not None:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", processes)
+    job = with_its_share_of_judging(load_job(recipe(reward={"format": -0.5})))
+    assert job.ours.reward == {"format": -0.5} | ({} if jobs is None else {"jobs": jobs})
+    named = load_job(recipe(reward={"jobs": 7}))
+    assert with_its_share_of_judging(named).ours.reward == {"jobs": 7}
+    monkeypatch.setenv("CRL_REWARD_JOBS", "3")
+    assert "jobs" not in with_its_share_of_judging(load_job(recipe())).ours.reward
 
 
 # --- the model that is left -------------------------------------------------------------------------------------------
