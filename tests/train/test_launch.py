@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,11 @@ FILES = sorted(ACCELERATE.glob("*.yaml"))
 needs_accelerate = pytest.mark.skipif(
     importlib.util.find_spec("accelerate") is None,
     reason="the extra [train] is not installed: no accelerate to read them",
+)
+
+
+needs_trl = pytest.mark.skipif(
+    importlib.util.find_spec("trl") is None, reason="the extra [train] is not installed: no TRL to read recipes"
 )
 
 
@@ -274,6 +280,70 @@ def test_two_nodes_are_trained_on_by_the_file_for_16_gpus(job: Job) -> None:
     (job.folder / "ends").write_text("0")
     job.start(SLURM_JOB_NODELIST="127.0.0.1 127.0.0.2").communicate(timeout=60)
     assert "launch/accelerate/16gpu.yaml --machine_rank 0 --main_process_ip 127.0.0.1" in job.log()
+
+
+@pytest.mark.parametrize(
+    ("nodes", "variables", "settings"),
+    [
+        ("127.0.0.1", {}, ""),
+        ("127.0.0.1 127.0.0.2", {}, " --set processes=16 --set gradient_accumulation_steps=32"),
+        ("127.0.0.1", {"SLURM_GPUS_ON_NODE": "4"}, " --set processes=4 --set gradient_accumulation_steps=128"),
+    ],
+    ids=["1 node", "2 nodes", "4 GPUs"],
+)
+def test_the_batches_of_a_recipe_are_made_by_the_processes_of_the_job(
+    nodes: str, variables: dict[str, str], settings: str, job: Job
+) -> None:
+    (job.folder / "ends").write_text("0")
+    shutil.copy(ROOT / "recipes" / "critique-coder-8b.yaml", job.folder / "recipe.yaml")
+    job.start("recipe.yaml", "--seed", "3", SLURM_JOB_NODELIST=nodes, **variables).communicate(timeout=60)
+    assert job.log().splitlines()[0].endswith(f"-m crl_train recipe.yaml{settings} --seed 3")
+
+
+def test_a_recipe_whose_update_does_not_divide_is_refused(job: Job) -> None:
+    (job.folder / "recipe.yaml").write_text("processes: 3\ngradient_accumulation_steps: 3\n")
+    told, _ = (process := job.start()).communicate(timeout=60)
+    assert process.returncode == 2 and not job.log()
+    assert "its update of 3 processes cannot be made by 8: set processes and gradient_accumulation_steps in it" in told
+
+
+def commands_for_16() -> list[list[str]]:
+    """Every command for 16 GPUs that is written down, one of accelerate's as its words."""
+    found = []
+    for path in (ACCELERATE / "16gpu.yaml", ROOT / "docs" / "training.md"):
+        text = re.sub(r"\\\n[# ]*", "", path.read_text(encoding="utf-8"))
+        found += [
+            line.split("# ")[-1].split()
+            for line in text.splitlines()
+            if "accelerate launch" in line and "16gpu" in line
+        ]
+    return found
+
+
+@needs_trl
+def test_the_commands_for_16_gpus_make_the_same_update_and_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import TrainingArguments
+
+    from crl_data.errors import InputError
+    from crl_train.batches import shape_of
+    from crl_train.recipe_file import load_job
+    from crl_train.train import _check_processes
+
+    monkeypatch.setattr(
+        TrainingArguments, "world_size", property(lambda self: 16)
+    )  # as with WORLD_SIZE=16, and no 15 others
+    commands = commands_for_16()
+    assert len(commands) >= 2
+    for command in commands:
+        settings = [word for place, word in enumerate(command) if command[place - 1] == "--set"]
+        for name in ("critique-coder-4b.yaml", "critique-coder-8b.yaml"):
+            path = ROOT / "recipes" / name
+            job = load_job(path, settings, on_processor=True)
+            _check_processes(job)
+            shape = shape_of(job)
+            assert (shape.processes, shape.prompts, shape.completions_an_update, shape.updates) == (16, 128, 512, 2)
+            with pytest.raises(InputError, match=r"processes: expected 8, .* got 16"):
+                _check_processes(load_job(path, on_processor=True))
 
 
 def test_with_a_server_the_last_node_generates_and_only_the_training_gets_sigterm(job: Job) -> None:
