@@ -304,7 +304,7 @@ def test_a_recipe_whose_update_does_not_divide_is_refused(job: Job) -> None:
     (job.folder / "recipe.yaml").write_text("processes: 3\ngradient_accumulation_steps: 3\n")
     told, _ = (process := job.start()).communicate(timeout=60)
     assert process.returncode == 2 and not job.log()
-    assert "its update of 3 processes cannot be made by 8: set processes and gradient_accumulation_steps in it" in told
+    assert "its update of 3 processes cannot be made by 8: set processes, gradient_accumulation_steps" in told
 
 
 def commands_for_16() -> list[list[str]]:
