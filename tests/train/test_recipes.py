@@ -1,28 +1,35 @@
-"""The shipped training recipes: the paper's numbers by `--dry-run`, their very keys in a trainer of a toy model, and the recipe for
-a first try on a GPU run from end to end with a toy model on a processor.
+"""The shipped training recipes: the paper's numbers by `--dry-run`, their very keys in a trainer of a toy model, and the recipe
+for a first try on a GPU run from end to end with a toy model on a processor: killed, gone on with, chosen from, and its push told.
 """
 
 from __future__ import annotations
 
 import json
+import signal
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 
 trl = pytest.importorskip("trl", minversion="1.16", reason="the extra [train] is not installed: no trainer to drive")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+from crl_train.cli import main  # noqa: E402
 from crl_train.forecast import forecast, text_of  # noqa: E402
 from crl_train.phases import Progress  # noqa: E402
 from crl_train.recipe_file import load_job  # noqa: E402
 from crl_train.run import described, load_tokenizer, prepared  # noqa: E402
+from crl_train.selection import STATE  # noqa: E402
 from crl_train.toys import tiny  # noqa: E402
 from crl_train.toys.__main__ import _random_model  # noqa: E402
 from crl_train.train import train  # noqa: E402
 from crl_train.trainer import CritiqueTrainer  # noqa: E402
+from tests.train.conftest import Started  # noqa: E402
 
 SIZES = {
     "4b": (
@@ -80,27 +87,47 @@ def test_a_dry_run_has_the_papers_numbers(size: str, demo: Path, toy: Path, tmp_
         ("phases.1.max_completion_length", 32768),
         ("chat_template_kwargs.enable_thinking", True),
         ("num_train_epochs", 1),
+        ("critique_weight_mode", "raw"),
+        ("scale_rewards", "group"),
     ):
-        assert sources[name][0] == value and "paper" in sources[name][1].split(", "), name
+        assert sources[name][0] == value and sources[name][1] in ("paper", "paper, scripts"), name
     for name, value in (
         ("temperature", 0.6),
         ("top_p", 0.95),
         ("top_k", 20),
         ("beta", 0.0),
-        ("warmup_steps", 10),
+        ("warmup_steps", 20),  # 10 batches of 2 updates
+        ("gradient_accumulation_steps", 64),
+        ("weight_decay", 0.01),
+        ("adam_beta1", 0.9),
+        ("adam_beta2", 0.999),
+        ("max_grad_norm", 1.0),
         ("lr_scheduler_type", "constant_with_warmup"),
         ("max_prompt_length", 4096),
         ("zero_variance", "refill"),
-        ("save_steps", 10),
+        ("save_steps", 20),
     ):
         assert sources[name] == (value, "scripts"), name
     assert sources["select"][1] == "ours (paper: reported-test)"
     assert found["model"]["parameters"] == pytest.approx(SIZES[size][1], rel=0.01)
-    assert found["memory"]["known"] and found["memory"]["weights_gb"] == pytest.approx(
-        2 * SIZES[size][1] / 1024**3, rel=0.01
-    )
+    assert sources["phases.0.until.plateau.window"][1] == "ours (paper: once rewards have stabilized)"
+    assert sources["importance_sampling_level"] == ("token", "default")
+    whole, sharded = found["memory"]["ways"]
+    assert (whole["zero_stage"], sharded["zero_stage"]) == (0, 3)
+    assert whole["weights_gb"] == pytest.approx(2 * SIZES[size][1] / 1024**3, rel=0.01)
+    for part in ("weights_gb", "gradients_gb", "optimizer_gb"):
+        assert sharded[part] == pytest.approx(whole[part] / 8, abs=0.01)
+    assert sharded["activations_gb"] == whole["activations_gb"]
     told = text_of(found)
     assert "512 completions an update" in told and "critique_weight changes nothing here" in told
+    assert "nothing spread: " in told and "DeepSpeed ZeRO-3 over 8 processes: " in told
+
+
+def test_held_out_rows_are_answered_in_one_round() -> None:
+    for size in SIZES:
+        said = yaml.safe_load((ROOT / "recipes" / f"critique-coder-{size}.yaml").read_text(encoding="utf-8"))
+        answers = 2 * said["evaluate"]["rows"] * said["evaluate"]["samples"]
+        assert said["per_device_eval_batch_size"] * said["processes"] == answers
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -135,8 +162,17 @@ def test_the_very_keys_make_a_trainer(size: str, demo: Path, toy: Path, tmp_path
     assert made.chat_template_kwargs == {"enable_thinking": True}
 
 
-def test_the_recipe_for_a_first_try_runs_from_end_to_end(demo: Path, toy: Path, tmp_path: Path) -> None:
+def test_the_recipe_for_a_first_try_runs_from_end_to_end(
+    demo: Path,
+    toy: Path,
+    tmp_path: Path,
+    started: Callable[..., Started],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     run = tmp_path / "smoke"
+    recipe = tmp_path / "smoke-gpu.yaml"
+    recipe.write_bytes((ROOT / "recipes" / "smoke-gpu.yaml").read_bytes())
     here: dict[str, Any] = {
         "dataset": demo,
         "model_name_or_path": toy,
@@ -151,8 +187,13 @@ def test_the_recipe_for_a_first_try_runs_from_end_to_end(demo: Path, toy: Path, 
         "per_device_train_batch_size": 32,
         "gradient_accumulation_steps": 2,
     }
-    job = load_job(ROOT / "recipes" / "smoke-gpu.yaml", [f"{name}={value}" for name, value in here.items()])
-    done = train(job, resume=False)
+    settings = [f"{name}={value}" for name, value in here.items()]
+    process = started(recipe, *(part for setting in settings for part in ("--set", setting)))
+    process.wait_for(lambda: (run / "checkpoint-5" / STATE).exists())
+    process.kill(signal.SIGKILL)
+    assert process.end() == -signal.SIGKILL
+    assert not (run / "model").exists()
+    done = train(load_job(recipe, settings), resume=True)
     assert done.run == run and not done.interrupted
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["update"] for line in lines] == list(range(1, 11))
@@ -166,6 +207,12 @@ def test_the_recipe_for_a_first_try_runs_from_end_to_end(demo: Path, toy: Path, 
     card = described(run)
     assert card.selection.startswith("the best verdict accuracy") and card.steps == 10
     assert {"checkpoint-5", "checkpoint-10", "model", "rollouts"} <= {path.name for path in run.iterdir()}
+    monkeypatch.setattr(sys, "argv", ["crl-train", "push", str(run), "me/smoke", "--dry-run"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("model.safetensors", "README.md", "crl_train.json", "files would be sent"))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*-*.yaml")), ids=lambda path: path.name)
