@@ -6,7 +6,7 @@ import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -398,6 +398,13 @@ def test_the_model_of_an_adapter_is_the_base_with_its_product_added(recipe: Reci
     import torch
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.integrations import deepspeed
+
+    class Sharding:  # under which a model that is loaded would be spread over the processes
+        config: ClassVar[dict[str, Any]] = {}
+
+        def is_zero3(self) -> bool:
+            return True
 
     lora = {"use_peft": True, "lora_r": 4, "lora_alpha": 12, "lora_target_modules": ["q_proj", "v_proj"]}
     path = recipe(arm="cft", max_steps=2, learning_rate=0.01, **lora)
@@ -405,7 +412,13 @@ def test_the_model_of_an_adapter_is_the_base_with_its_product_added(recipe: Reci
     checkpoint, left = done.run / "checkpoint-2", tmp_path / "left"
     job = load_job(path)
     trl_keys(job, done.run)
-    leave_model(job, checkpoint, left)
+    sharding = Sharding()
+    deepspeed.set_hf_deepspeed_config(sharding)
+    try:
+        leave_model(job, checkpoint, left)
+        assert deepspeed.is_deepspeed_zero3_enabled()
+    finally:
+        deepspeed.unset_hf_deepspeed_config()
     assert same_weights(left, done.run / "model")
     adapter = load_file(checkpoint / "adapter_model.safetensors")
     base, merged = weights(warm), weights(left)
