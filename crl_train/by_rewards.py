@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from accelerate.utils import broadcast_object_list
 from trl import get_peft_config
 
 from crl_data.corpus.records import CRITIQUE
@@ -28,17 +27,19 @@ from crl_train.run import (
     MODEL,
     Done,
     described_by,
+    from_main,
     in_one_line,
+    leave_model,
+    length_in,
     load_tokenizer,
     measured_at_start,
     model_of,
     prepared,
     results_of,
-    save_model,
     told_of,
     write_run,
 )
-from crl_train.selection import Choice, check, choose, split_of, update_of, whole_checkpoints
+from crl_train.selection import check, choose, split_of, update_of, whole_checkpoints
 from crl_train.steering import Steering, Stop, held_out_of, show_progress
 from crl_train.trainer import CritiqueTrainer
 
@@ -73,7 +74,7 @@ def train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | None
         write_run(folder, main, {**told_of(job, corpus, progress), "status": "interrupted"})
         return Done(run=folder, update=progress.updates, results=(), interrupted=True)
     evaluations = read_lines(folder / EVALUATIONS)
-    choice = _agreed(choose(ours.select, whole_checkpoints(folder), evaluations) if main else None)
+    choice = from_main(lambda: choose(ours.select, whole_checkpoints(folder), evaluations))
     if choice.update != progress.updates:
         _put_back(trainer, folder / f"checkpoint-{choice.update}")
     results: tuple[Result, ...] = ()
@@ -82,7 +83,7 @@ def train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | None
         for one in found:
             steering.evaluations.write({"update": choice.update, "final": True, **one})
         results = tuple(results_of(found, before or measured_at_start(evaluations)))
-    save_model(trainer, tokenizer, folder / MODEL)
+    _leave_model(job, trainer, folder, main, choice.update)
     run = described_by(job, corpus, progress, choice, results)
     over = {"status": "done", "used": progress.used(), "choice": asdict(choice), "card": asdict(run)}
     write_run(folder, main, {**told, **over})
@@ -98,7 +99,13 @@ def _trainer(job: Job, corpus: Corpus, tokenizer: Any, steering: Steering, folde
     trl.max_steps = planned_updates(job, len(corpus.train))
     own = None
     if ours.arm is Arm.HYBRID_ONPOLICY:
-        own = OwnSolutions(ours.onpolicy, _critique_template(job, corpus), trl.seed)
+        length_of, limit = length_in(job, tokenizer), ours.max_prompt_length
+        own = OwnSolutions(
+            ours.onpolicy,
+            _critique_template(job, corpus),
+            trl.seed,
+            fits=lambda prompt: limit is None or length_of(prompt) <= limit,
+        )
     rank = int(os.environ.get("RANK", "0"))
     with in_one_line(job):
         trainer = CritiqueTrainer(
@@ -146,6 +153,19 @@ def _go_back(trainer: CritiqueTrainer, steering: Steering, folder: Path, main: b
         shutil.rmtree(partial)  # of a run that was killed while it wrote it
 
 
+def _leave_model(job: Job, trainer: Any, folder: Path, main: bool, update: int) -> None:
+    """Leave the chosen model, from its checkpoint's files, or from what every process saves of it now."""
+    chosen = folder / f"checkpoint-{update}"
+    saved = folder / ".saved"
+    is_there = from_main(lambda: chosen in whole_checkpoints(folder))
+    if not is_there:
+        trainer.save_model(str(saved))
+        trainer.accelerator.wait_for_everyone()
+    from_main(lambda: leave_model(job, chosen if is_there else saved, folder / MODEL))
+    if main:
+        shutil.rmtree(saved, ignore_errors=True)
+
+
 def _critique_template(job: Job, corpus: Corpus) -> Any:
     """The template that the dataset's critique prompts were made with."""
     for row in corpus.train.columns("kind", "prompt_template"):
@@ -166,7 +186,7 @@ def _critique_template(job: Job, corpus: Corpus) -> Any:
 
 def _measured_before(trainer: Any, held_out: Any, folder: Path, main: bool, checkpoint: Path | None) -> Any:
     """What the model answers on the test before training, measured once. What the main process knows, all go by."""
-    known = broadcast_object_list([measured_at_start(read_lines(folder / EVALUATIONS)) if main else None])[0]
+    known = from_main(lambda: measured_at_start(read_lines(folder / EVALUATIONS)))
     if known or checkpoint is not None:
         return known
     found = list(held_out.measure(trainer, TEST))
@@ -174,13 +194,6 @@ def _measured_before(trainer: Any, held_out: Any, folder: Path, main: bool, chec
     for one in found:
         log.write({"update": 0, **one})
     return found
-
-
-def _agreed(choice: Choice | None) -> Choice:
-    """What the main process chose, on every process."""
-    agreed = broadcast_object_list([choice])[0]
-    assert isinstance(agreed, Choice)
-    return agreed
 
 
 def _put_back(trainer: Any, checkpoint: Path) -> None:

@@ -18,7 +18,8 @@ class Progress:
     """What a run has used, and where it stands; a checkpoint holds it.
 
     prompts: drawn, each counted as often as it was drawn. generated_tokens: of all completions, kept or not. gpu_seconds:
-    wall-clock seconds of training times the number of processes. teacher_tokens: of texts that a teacher wrote.
+    wall-clock seconds of updates (generating and judging are part of them; measuring and saving between them are not), times the
+    number of processes. teacher_tokens: of texts that a teacher wrote.
     phase_rewards: the mean reward after each update of the phase.
     """
 

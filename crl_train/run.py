@@ -125,15 +125,21 @@ def too_long(split: str) -> str:
     return ("" if split == TRAIN else f"{split} ") + "prompts of more than max_prompt_length tokens"
 
 
-def prepared(job: Job, tokenizer: Any) -> Corpus:
-    """The rows of a recipe, those over the length limit left out and counted, held-out ones too."""
-    ours = job.ours
-    corpus = load_corpus(ours, job.folder, job.trl.seed)
+def length_in(job: Job, tokenizer: Any) -> Callable[[list[dict[str, str]]], int]:
+    """How many tokens a prompt is in the chat template of a recipe's model."""
     template = getattr(job.measuring, "chat_template_kwargs", None) or {}
 
     def length_of(prompt: list[dict[str, str]]) -> int:
         return len(tokenizer.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False, **template))
 
+    return length_of
+
+
+def prepared(job: Job, tokenizer: Any) -> Corpus:
+    """The rows of a recipe, those over the length limit left out and counted, held-out ones too."""
+    ours = job.ours
+    corpus = load_corpus(ours, job.folder, job.trl.seed)
+    length_of = length_in(job, tokenizer)
     all_ = corpus.train
     corpus.train = fitting(all_, length_of, ours.max_prompt_length)
     if len(all_) > len(corpus.train):
@@ -187,20 +193,6 @@ def results_of(found: list[dict[str, Any]], before: list[dict[str, Any]]) -> Ite
                     split=TEST,
                     before=earlier["value"] if earlier else None,
                 )
-
-
-def save_model(trainer: Any, tokenizer: Any, target: Path) -> None:
-    """The model as it is, whole: adapters merged into what they adapt."""
-    model = trainer.accelerator.unwrap_model(trainer.model)
-    if not hasattr(model, "merge_and_unload"):
-        trainer.save_model(str(target))
-        return
-    if trainer.accelerator.is_main_process:
-        merged = model.merge_and_unload()
-        with writing(target):
-            merged.save_pretrained(target)
-            tokenizer.save_pretrained(target)
-    trainer.accelerator.wait_for_everyone()
 
 
 def leave_model(job: Job, checkpoint: Path, target: Path) -> None:

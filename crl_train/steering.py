@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,14 +109,19 @@ class Steering(TrainerCallback):  # type: ignore[misc]
         self._save_waits = False
         self._saved = self._last_measured = -1
         self._ends_early = False
+        self._began = time.perf_counter()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.trainer.should_hurry = self._should_hurry
         self.trainer.enter(self._phase)
         self.measure(self.trainer.progress.updates)
 
+    def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._began = time.perf_counter()
+
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         trainer, progress = self.trainer, self.trainer.progress
+        progress.gpu_seconds += (time.perf_counter() - self._began) * trainer.accelerator.num_processes
         progress.updates = int(state.global_step)
         progress.phase_updates += 1
         progress.phase_rewards.append(trainer.mean_reward)

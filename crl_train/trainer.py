@@ -468,9 +468,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
         try:
             return super().training_step(*args, **kwargs)
         finally:
-            took = time.perf_counter() - began
-            self.seconds["step"] += took
-            self.progress.gpu_seconds += took * self.accelerator.num_processes
+            self.seconds["step"] += time.perf_counter() - began
 
     # --- held-out rows ------------------------------------------------------------------------------------------------
 
