@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -q
+# files of tests in two processes: most of them wait for others
+TWO := -n 2 --dist loadfile
 
 .PHONY: demo test test-slow test-trainers test-models lint types constraints wheel bench clean
 .DELETE_ON_ERROR:
@@ -14,10 +16,10 @@ demo: $(VENV)/.installed
 	$(BIN)/crl-data build recipes/demo.yaml --out build/demo
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(TWO) -m "not slow"
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(TWO) -m slow
 
 test-trainers: $(VENV)/.installed-trainers  # training itself, and rewards and exported rows inside the real TRL, verl, verifiers
 	$(BIN)/python -m pytest tests/rewards/test_trl.py tests/rewards/test_verl.py tests/rewards/test_verifiers.py \

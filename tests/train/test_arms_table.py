@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.arms import ARMS, SEEDS, Run, check, differing, train
+from benchmarks.arms import ARMS, SEEDS, Run, check, differing, table, train
 from crl_data.corpus.recipe_file import lay_over, read_mapping
+from crl_train import report
 from tests.conftest import ROOT
 
 
@@ -50,3 +51,36 @@ def test_what_is_set_for_an_arm_counts(tmp_path: Path) -> None:
 
 def test_the_seeds_of_the_tiny_task_are_none_that_the_test_was_scored_by_before() -> None:
     assert set(SEEDS["tiny"]).isdisjoint({0, 1, 2}) and len(SEEDS["tiny"]) == len(SEEDS["small"]) == 3
+
+
+def test_a_line_of_the_table_has_means_over_seeds_and_what_they_tell() -> None:
+    def made(label: str, seed: int, before: float, after: float) -> report.Run:
+        def measures(value: float) -> dict[tuple[str, str], float]:
+            return {
+                ("sampled", "verdict_accuracy"): value,
+                ("greedy", "verdict_accuracy"): value,
+                ("sampled", "pass_rate"): 0.5,
+            }
+
+        told = {"used": {"gpu_seconds": 10.0 * seed}}
+        return report.Run(
+            path=Path(label),
+            label=label,
+            seed=seed,
+            status="done",
+            told=told,
+            metrics=[],
+            before=measures(before),
+            after=measures(after),
+            measured=[],
+        )
+
+    runs = [made("solve-only", seed, 0.7, 0.7 + seed / 1000) for seed in (1, 2, 3)]
+    runs += [made("hybrid", seed, 0.7, 0.9 + seed / 1000) for seed in (1, 2, 3)]
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table(report.Report(runs=runs)).splitlines()]
+    assert [line[0] for line in lines] == ["", "---", "warm start", "solve-only", "hybrid"]
+    assert {len(line) for line in lines} == {7}
+    assert lines[2][1] == "0.700 [0.700, 0.700]"
+    assert lines[4][1].startswith("0.902 [0.900, 0.904]")
+    assert lines[4][4:] == ["better, better", "not told apart, not told apart", "20"]
+    assert lines[3][4] == "not told apart, -"
