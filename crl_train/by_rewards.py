@@ -83,7 +83,7 @@ def train_by_rewards(job: Job, folder: Path, main: bool, checkpoint: Path | None
         for one in found:
             steering.evaluations.write({"update": choice.update, "final": True, **one})
         results = tuple(results_of(found, before or measured_at_start(evaluations)))
-    _leave_model(job, trainer, folder, main, choice.update)
+    from_main(lambda: leave_model(job, folder / f"checkpoint-{choice.update}", folder / MODEL))
     run = described_by(job, corpus, progress, choice, results)
     over = {"status": "done", "used": progress.used(), "choice": asdict(choice), "card": asdict(run)}
     write_run(folder, main, {**told, **over})
@@ -151,19 +151,6 @@ def _go_back(trainer: CritiqueTrainer, steering: Steering, folder: Path, main: b
         trainer.rollouts.forget_after(updates)
     for partial in set(folder.glob("checkpoint-*")) - set(whole_checkpoints(folder)) if main else ():
         shutil.rmtree(partial)  # of a run that was killed while it wrote it
-
-
-def _leave_model(job: Job, trainer: Any, folder: Path, main: bool, update: int) -> None:
-    """Leave the chosen model, from its checkpoint's files, or from what every process saves of it now."""
-    chosen = folder / f"checkpoint-{update}"
-    saved = folder / ".saved"
-    is_there = from_main(lambda: chosen in whole_checkpoints(folder))
-    if not is_there:
-        trainer.save_model(str(saved))
-        trainer.accelerator.wait_for_everyone()
-    from_main(lambda: leave_model(job, chosen if is_there else saved, folder / MODEL))
-    if main:
-        shutil.rmtree(saved, ignore_errors=True)
 
 
 def _critique_template(job: Job, corpus: Corpus) -> Any:
