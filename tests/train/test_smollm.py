@@ -28,7 +28,7 @@ def test_a_real_model_is_trained_with_vllm_generating(tmp_path: Path, demo: Path
     for setting in (f"dataset={demo}", f"model_name_or_path={MODEL}", f"output_dir={run}"):
         command += ["--set", setting]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=1500, check=False, env={**os.environ, "HF_HUB_OFFLINE": "1"}
+        command, capture_output=True, text=True, timeout=2400, check=False, env={**os.environ, "HF_HUB_OFFLINE": "1"}
     )
     assert done.returncode == 0, done.stderr[-3000:]
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
