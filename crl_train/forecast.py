@@ -8,17 +8,16 @@ parameters, and no measurement.
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from crl_data.corpus.records import SOLVE
 from crl_train.batches import planned_updates, shape_of
-from crl_train.data import TEST, VALIDATION, Corpus
+from crl_train.data import Corpus
 from crl_train.phases import most_updates, share_of
 from crl_train.recipe import Phase
 from crl_train.recipe_file import Job
-from crl_train.run import load_tokenizer, model_of, prepared, run_folder, too_long
+from crl_train.run import load_tokenizer, model_of, prepared, run_folder
 from crl_train.settings import defaults_of, flat, sources_of
 
 _GB = 1024**3
@@ -157,26 +156,18 @@ def _shown_steps(job: Job, corpus: Corpus, tokenizer: Any) -> dict[str, Any]:
     """What a supervised arm shows, and how often; the corpus has its rows from here on."""
     import datasets
 
-    from crl_train.supervised import shown_of
+    from crl_train.supervised import count_shown, is_by_seconds, shown_of, updates_named
 
     datasets.disable_progress_bars()
     trl, ours = job.trl, job.ours
     shown = shown_of(job, tokenizer, corpus.kept_back)
     n, processes = len(shown.rows), ours.processes or int(trl.world_size)
-    corpus.counts = Counter({str(ours.arm): n})
-    corpus.dropped = shown.dropped + Counter({one: corpus.dropped[one] for one in map(too_long, (VALIDATION, TEST))})
+    count_shown(corpus, shown, ours.arm)
     an_update = int(trl.per_device_train_batch_size) * processes * int(trl.gradient_accumulation_steps)
     an_epoch = -(-n // an_update)
-    updates: int | None = share_of(float(trl.num_train_epochs), an_epoch)
-    unit, most = ours.budget.chosen if ours.budget else ("", 0.0)
-    if trl.max_steps > 0:
-        updates = int(trl.max_steps)
-    elif unit == "updates":
-        updates = int(most)
-    elif unit == "prompts":
-        updates = -(-int(most) // an_update)
-    elif unit == "gpu_seconds":
-        updates = None
+    updates = updates_named(job, an_update)
+    if updates is None and not is_by_seconds(job):
+        updates = share_of(float(trl.num_train_epochs), an_epoch)
     tokens = [_tokens(row, tokenizer) for row in shown.rows]
     return {
         "rows": n,

@@ -48,8 +48,17 @@ def best_so_far(select: Select, run: Path) -> int | None:
     """The update of the best checkpoint of a run that is under way; None where that is not known before its end."""
     if select == "last" or isinstance(select, Command):
         return None
-    measured = _scores(select, whole_checkpoints(run), read_lines(run / EVALUATIONS))
-    return _best(measured[1], "", "").update if measured[1] else None
+    _, scores = _scores(select, whole_checkpoints(run), read_lines(run / EVALUATIONS))
+    return _first_best(scores) if scores else None
+
+
+def check_rows(checkpoint: Path, state: Mapping[str, Any], rows: str) -> None:
+    """Raises `InputError` where a checkpoint is of other rows than these. state: what `seal` wrote; rows: their fingerprint."""
+    if state.get("rows") != rows:
+        raise InputError(
+            f"{checkpoint}: the checkpoint is of other rows than the recipe gives now; resume with the recipe and the data that "
+            "the run began with"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +78,16 @@ def split_of(select: Select, has_validation: bool) -> str | None:
     return VALIDATION if has_validation else None
 
 
+def _looked_at(select: Select | str) -> str:
+    """The split that a choice by a measure looks at."""
+    return TEST if select == "reported-test" else VALIDATION
+
+
 def check(select: Select, splits: Mapping[str, Rows | None]) -> None:
     """Raises `InputError` where a choice looks at rows that are not there. splits: held-out rows by name."""
     if select == "last" or isinstance(select, Command):
         return
-    split = TEST if select == "reported-test" else VALIDATION
+    split = _looked_at(select)
     kinds = {"pass_rate": (SOLVE,), "verdict_accuracy": (CRITIQUE,)}.get(select, (SOLVE, CRITIQUE))
     rows = splits.get(split)
     if rows is None or all(row["kind"] not in kinds for row in rows.columns("kind")):
@@ -91,7 +105,7 @@ def choose(select: Select, checkpoints: Sequence[Path], evaluations: Sequence[di
         scores = {update_of(path): _number_of(select, path) for path in checkpoints}
         return _best(scores, f"the largest number of `{select.command}`", "what that command measures")
     measure, scores = _scores(select, checkpoints, evaluations)
-    split = TEST if select == "reported-test" else VALIDATION
+    split = _looked_at(select)
     if not scores:
         raise WorkError(
             f"select: {select}: no checkpoint was measured by {measure} on the {split} split, which has no such rows"
@@ -104,8 +118,7 @@ def _scores(
     select: str, checkpoints: Sequence[Path], evaluations: Sequence[dict[str, Any]]
 ) -> tuple[str, dict[int, float]]:
     """What checkpoints are chosen by, and each one's value by its update. On the reported test: solving, as in the paper."""
-    updates = {update_of(path) for path in checkpoints}
-    split = TEST if select == "reported-test" else VALIDATION
+    updates, split = {update_of(path) for path in checkpoints}, _looked_at(select)
     seen = [
         one for one in evaluations if one["update"] in updates and one["split"] == split and one["how"] == "sampled"
     ]
@@ -116,8 +129,13 @@ def _scores(
 
 
 def _best(scores: dict[int, float], by: str, split: str) -> Choice:
+    return Choice(update=_first_best(scores), by=by, split=split, scores=scores)
+
+
+def _first_best(scores: Mapping[int, float]) -> int:
+    """The update of the largest score, of equal ones the earliest."""
     best = max(scores.values())
-    return Choice(update=min(one for one, score in scores.items() if score == best), by=by, split=split, scores=scores)
+    return min(update for update, score in scores.items() if score == best)
 
 
 def update_of(checkpoint: Path) -> int:

@@ -57,7 +57,7 @@ from crl_train.run import (
     too_long,
     write_run,
 )
-from crl_train.selection import STATE, check, choose, seal, split_of, update_of, whole_checkpoints
+from crl_train.selection import STATE, check, check_rows, choose, seal, split_of, update_of, whole_checkpoints
 from crl_train.steering import HeldOut, Stop, agreed, held_out_of, show_progress
 from crl_train.trainer import CritiqueTrainer
 
@@ -93,8 +93,7 @@ def train_supervised(job: Job, folder: Path, main: bool, checkpoint: Path | None
     check(ours.select, {VALIDATION: corpus.validation, TEST: corpus.test})
     shown = shown_of(job, tokenizer, corpus.kept_back)
     trl.max_length = _longest(job) if trl.packing else None  # what is longer is left out, and nothing is cut
-    corpus.counts = Counter({str(ours.arm): len(shown.rows)})
-    corpus.dropped = shown.dropped + Counter({one: corpus.dropped[one] for one in map(too_long, (VALIDATION, TEST))})
+    count_shown(corpus, shown, ours.arm)
     held_out = held_out_of(corpus, ours.evaluate)
     progress, stop = Progress(), Stop()
     per_update = trl.per_device_train_batch_size * trl.world_size * trl.gradient_accumulation_steps
@@ -195,6 +194,12 @@ def shown_of(job: Job, tokenizer: Any, kept_back: Collection[str]) -> Shown:
     return Shown(rows=rows.select(places) if dropped else rows, dropped=dropped, teacher_tokens=written)
 
 
+def count_shown(corpus: Corpus, shown: Shown, arm: Arm) -> None:
+    """Count what is shown, and what of it was left out, in place of the rows that an arm by rewards would have."""
+    corpus.counts = Counter({str(arm): len(shown.rows)})
+    corpus.dropped = shown.dropped + Counter({one: corpus.dropped[one] for one in map(too_long, (VALIDATION, TEST))})
+
+
 def _exported(job: Job, folder: Path) -> Any:
     """The rows of the training split, as `crl-data export` makes them."""
     ours = job.ours
@@ -255,18 +260,31 @@ def _written(folder: Path, arm: Arm, kept_back: Collection[str]) -> Iterator[str
             yield row["refined_code"]
 
 
-def _bound(job: Job, per_update: int) -> None:
-    """How many updates at most: of a budget, where it says so."""
-    ours, trl = job.ours, job.trl
-    if trl.max_steps > 0 or ours.budget is None:
-        return
-    unit, most = ours.budget.chosen
+def updates_named(job: Job, per_update: int) -> int | None:
+    """The updates that `max_steps` or a budget come to; None where the epochs are the bound, or what is measured meanwhile.
+
+    per_update: rows of an update, over all processes.
+    """
+    if job.trl.max_steps > 0:
+        return int(job.trl.max_steps)
+    unit, most = job.ours.budget.chosen if job.ours.budget else ("", 0.0)
     if unit == "updates":
-        trl.max_steps = int(most)
-    elif unit == "prompts":
-        trl.max_steps = -(-int(most) // per_update)
-    elif unit == "gpu_seconds":
-        trl.max_steps = 10_000_000  # and a teacher's tokens are used up after an epoch: num_train_epochs is the bound
+        return int(most)
+    return -(-int(most) // per_update) if unit == "prompts" else None
+
+
+def is_by_seconds(job: Job) -> bool:
+    """Whether seconds are the budget. A teacher's tokens are used up after an epoch: there `num_train_epochs` is the bound."""
+    return job.ours.budget is not None and job.ours.budget.chosen[0] == "gpu_seconds"
+
+
+def _bound(job: Job, per_update: int) -> None:
+    """Tell the trainer how many updates at most, where the epochs do not."""
+    named = updates_named(job, per_update)
+    if named is not None:
+        job.trl.max_steps = named
+    elif is_by_seconds(job):
+        job.trl.max_steps = 10_000_000
 
 
 class _Counting(TrainerCallback):  # type: ignore[misc]
@@ -300,11 +318,7 @@ class _Counting(TrainerCallback):  # type: ignore[misc]
     def load_state(self, checkpoint: Path) -> None:
         """Go back to where a checkpoint was taken. Raises `InputError` where it is of other rows."""
         state = json.loads((checkpoint / STATE).read_text(encoding="utf-8"))
-        if state.get("rows") != self._rows:
-            raise InputError(
-                f"{checkpoint}: the checkpoint is of other rows than the recipe gives now; resume with the recipe and the data "
-                "that the run began with"
-            )
+        check_rows(checkpoint, state, self._rows)
         self._progress.load(state["progress"])
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:

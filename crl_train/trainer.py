@@ -39,7 +39,7 @@ from crl_train.onpolicy import SAMPLER, Own, OwnSolutions
 from crl_train.phases import Progress
 from crl_train.recipe import Phase, TrainRecipe
 from crl_train.rollouts import Rollouts
-from crl_train.selection import STATE, best_so_far, seal
+from crl_train.selection import STATE, best_so_far, check_rows, seal
 from crl_train.stream import PromptStream
 
 _SURPLUS = "crl_surplus-{}.pt"
@@ -567,11 +567,7 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
             raise InputError(
                 f"{checkpoint}: {error}; resume with the recipe and the data that the run began with"
             ) from None
-        if state["rows"] != self._trained_on:
-            raise InputError(
-                f"{checkpoint}: the checkpoint is of other rows than the recipe gives now; resume with the recipe and the data "
-                "that the run began with"
-            )
+        check_rows(checkpoint, state, self._trained_on)
         self.progress.load(state["progress"])
         if self.own is not None and state["own"] is not None:
             self.own.load(state["own"])
