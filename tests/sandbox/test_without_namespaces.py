@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -37,9 +38,10 @@ def on_that_machine(request: pytest.FixtureRequest, python_for_all: str, tmp_pat
     folder.mkdir(mode=0o777)
     folder.chmod(0o777)
     request.addfinalizer(lambda: shutil.rmtree(folder))
+    (folder / "project").symlink_to(ROOT)  # so that the runners of that machine can be told from those of other tests
 
     def run(*arguments: str, refused: bool = True) -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}:{packages}", "HOME": str(folder)}
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{folder}/project:{packages}", "HOME": str(folder)}
         environment |= {"DOCKER_HOST": f"unix://{folder}/nothing", "PYTHONDONTWRITEBYTECODE": "1"}
         wrapper = [python_for_all, "-m", "tests.sandbox.no_namespaces"] if refused else []
         command = [*become, *wrapper, python_for_all, *arguments]
@@ -117,10 +119,9 @@ def test_a_fork_bomb_is_contained_and_ends(on_that_machine: Run) -> None:
         "again = runner.open(Program(code='print(7)', mode='stdin'), Limits()).run([Input(b'', 0)], fresh=True)[0]\n"
         "runner.close()\nprint(seen.how, again.answer)\n"
     )
-    before = _runners()
     done = on_that_machine("-c", code)
     assert done.stdout == "timeout b'7\\n'\n", done.stdout + done.stderr
-    assert _runners() - before == set()
+    assert _runners_of(on_that_machine) == set()
 
 
 def test_what_a_solution_started_ends_with_whoever_judges(on_that_machine: Run) -> None:
@@ -129,24 +130,28 @@ def test_what_a_solution_started_ends_with_whoever_judges(on_that_machine: Run) 
         BOMB
         + "import threading\nthreading.Timer(1.5, lambda: os.kill(os.getpid(), 9)).start()\nsession.run([Input(b'', 0)], fresh=True)\n"
     )
-    before = _runners()
-    on_that_machine("-c", code)
+    with ThreadPoolExecutor(1) as pool:
+        judging = pool.submit(on_that_machine, "-c", code)
+        while not _runners_of(on_that_machine):
+            assert not judging.done(), judging.result().stderr
+            time.sleep(0.02)
     deadline = time.monotonic() + 10
-    while _runners() - before and time.monotonic() < deadline:
+    while _runners_of(on_that_machine) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert _runners() - before == set()
+    assert _runners_of(on_that_machine) == set()
 
 
-def _runners() -> set[str]:
-    """All processes that are runners, or were forked by one."""
+def _runners_of(machine: Run) -> set[str]:
+    """All processes there that are runners, or were forked by one."""
     found = set()
+    runner = machine.folder / "project" / "crl_data" / "sandbox" / "runner"  # type: ignore[attr-defined]
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 arguments = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if str(ROOT / "crl_data" / "sandbox" / "runner").encode() in arguments:
+            if str(runner).encode() in arguments:
                 found.add(entry.name)
     return found
 
