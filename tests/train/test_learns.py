@@ -36,12 +36,14 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _trained(recipe: str, task: Path, out: Path, **settings: Any) -> dict[str, float]:
+    prompts = ("shown", "cgd", "critique") if recipe == "tiny-cpu.yaml" else ()
     paths = {
         "dataset": task / "data",
         "test_dataset": task / "test",
         "demonstrations": task / "demonstrations.jsonl",
         "evaluate.validation": 0,
         "output_dir": out,
+        **{f"prompts.{name}": task / f"{name}.jinja" for name in prompts},
         **settings,
     }
     done = train_it(
