@@ -41,6 +41,7 @@ from crl_train.recipe import Phase, TrainRecipe
 from crl_train.rollouts import Rollouts
 from crl_train.selection import STATE, best_so_far, check_rows, seal
 from crl_train.stream import PromptStream
+from crl_train.vllm_cpu import unpacked
 
 _SURPLUS = "crl_surplus-{}.pt"
 _SCALE = "crl_scale"
@@ -85,12 +86,13 @@ class CritiqueTrainer(GRPOTrainer):  # type: ignore[misc]
             args.scale_rewards = "batch"
         critique = reward("critique", **ours.reward)
         solve = reward("solve", **ours.reward)
-        super().__init__(
-            reward_funcs=[critique, solve],
-            args=args,
-            train_dataset=_counted(rows, args),
-            **theirs,
-        )
+        with unpacked() if args.use_vllm else contextlib.nullcontext():
+            super().__init__(
+                reward_funcs=[critique, solve],
+                args=args,
+                train_dataset=_counted(rows, args),
+                **theirs,
+            )
         self.num_generations_eval = 1
         self._surplus: Batch | None = None
         self._seen: tuple[torch.Tensor, torch.Tensor] | None = None
