@@ -2,7 +2,7 @@
 
 On processors for which it has kernels of its own (oneDNN's, SGLang's, zentorch's) it packs the weights of each linear layer once
 they are loaded. Most plain weights are let go then, and handing over new ones ends with an AttributeError; of an output layer,
-whose plain weights stay, the packed copy would go on answering as before the update. TRL hands new weights over after each update.
+whose plain weights stay, the packed copy would go on answering as before the update. TRL hands new weights over at each update.
 """
 
 from __future__ import annotations
