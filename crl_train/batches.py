@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from crl_train.phases import most_updates
 from crl_train.recipe_file import Job
 
+UNBOUNDED = 10_000_000
+"""Updates, more than any run takes: what is measured meanwhile ends it."""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -64,5 +67,5 @@ def planned_updates(job: Job, n_prompts: int) -> int:
             return int(most)
         if unit == "prompts":
             return -(-int(most) // shape.prompts_at_once) * shape.updates
-        return 10_000_000  # what a unit is used at is not known before
+        return UNBOUNDED  # what a unit is used at is not known before
     return most_updates(ours.phases, n_prompts, shape.prompts_at_once, shape.updates, float(trl.num_train_epochs))

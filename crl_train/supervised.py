@@ -36,6 +36,7 @@ from trl import SFTTrainer, get_peft_config
 from crl_data.errors import InputError, WorkError
 from crl_data.export import cft, cgd
 from crl_data.prompts import load_template
+from crl_train.batches import UNBOUNDED
 from crl_train.data import TEST, TRAIN, VALIDATION, Corpus, locate
 from crl_train.lines import EVALUATIONS, METRICS, Log, read_lines
 from crl_train.phases import Progress, is_spent
@@ -284,7 +285,7 @@ def _bound(job: Job, per_update: int) -> None:
     if named is not None:
         job.trl.max_steps = named
     elif is_by_seconds(job):
-        job.trl.max_steps = 10_000_000
+        job.trl.max_steps = UNBOUNDED
 
 
 class _Counting(TrainerCallback):  # type: ignore[misc]

@@ -18,16 +18,11 @@ def unpacked() -> Iterator[None]:
 
     Nothing is changed where vLLM is not there, or does not run on a processor.
     """
-    try:
-        from vllm.model_executor.layers import utils
-        from vllm.platforms import current_platform
-    except ImportError:
-        yield
-        return
-    if not current_platform.is_cpu():
+    if not _runs_on_a_processor():
         yield
         return
     from torch.nn.functional import linear
+    from vllm.model_executor.layers import utils
 
     def keep(layer: Any, remove_weight: bool) -> None:
         layer.cpu_linear = linear
@@ -37,3 +32,11 @@ def unpacked() -> Iterator[None]:
         yield
     finally:
         utils.dispatch_cpu_unquantized_gemm = packing
+
+
+def _runs_on_a_processor() -> bool:
+    try:
+        from vllm.platforms import current_platform
+    except ImportError:  # TRL says what to do about it
+        return False
+    return bool(current_platform.is_cpu())

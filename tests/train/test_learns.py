@@ -36,14 +36,12 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _trained(recipe: str, task: Path, out: Path, **settings: Any) -> dict[str, float]:
-    prompts = ("shown", "cgd", "critique") if recipe == "tiny-cpu.yaml" else ()
     paths = {
         "dataset": task / "data",
         "test_dataset": task / "test",
         "demonstrations": task / "demonstrations.jsonl",
         "evaluate.validation": 0,
         "output_dir": out,
-        **{f"prompts.{name}": task / f"{name}.jinja" for name in prompts},
         **settings,
     }
     done = train_it(
@@ -57,7 +55,9 @@ def _trained(recipe: str, task: Path, out: Path, **settings: Any) -> dict[str, f
 @pytest.fixture
 def train(task: Path, tmp_path: Path) -> Train:
     def trained(**settings: Any) -> dict[str, float]:
-        return _trained("tiny-cpu.yaml", task, tmp_path / "run", model_name_or_path=task / "warm" / "model", **settings)
+        templates = {f"prompts.{name}": task / f"{name}.jinja" for name in ("shown", "cgd", "critique")}
+        warm = task / "warm" / "model"
+        return _trained("tiny-cpu.yaml", task, tmp_path / "run", model_name_or_path=warm, **templates, **settings)
 
     return trained
 
