@@ -161,12 +161,15 @@ def test_a_server_that_lists_tokens_counts_them_for_each_answer() -> None:
 
 
 def test_answers_come_in_the_order_of_the_requests_and_not_more_are_under_way_than_allowed(store: Store) -> None:
+    wanted = requests(40)
+    together = threading.Barrier(4)  # each four of them are answered when all four are there
+
     def reply(body: dict[str, Any], server: Server) -> Any:
+        together.wait(timeout=60)
         time.sleep(0.05 if body["messages"][0]["content"].endswith("0") else 0.005)
         return server.given(body)
 
     with Server(reply) as server:
-        wanted = requests(40)
         found = texts(OpenAI(asked(store), base_url=server.url, concurrency=4), wanted)
         assert found == [[words({"messages": list(request.messages)}, 0)] for request in wanted]
         assert server.most_under_way == 4
