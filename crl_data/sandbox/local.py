@@ -296,11 +296,13 @@ class _Process:
         for stream in self._streams:
             with contextlib.suppress(OSError):
                 stream.close()
-        try:
-            self._process.wait(2.0)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        for seconds, harder in ((2.0, self._process.terminate), (_PATIENCE_S, self._process.kill)):
+            try:
+                self._process.wait(seconds)
+                break
+            except subprocess.TimeoutExpired:
+                harder()
+        self._process.wait()
         self._log.seek(0)
         said = self._log.read().decode("utf-8", "replace").strip()
         self._log.close()

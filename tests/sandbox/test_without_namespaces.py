@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -124,18 +125,44 @@ def test_a_fork_bomb_is_contained_and_ends(on_that_machine: Run) -> None:
     assert _runners_of(on_that_machine) == set()
 
 
-def test_what_a_solution_started_ends_with_whoever_judges(on_that_machine: Run) -> None:
-    """Its owner is killed in the middle of a test, and has no time to tidy up."""
-    code = (
-        BOMB
-        + "import threading\nthreading.Timer(1.5, lambda: os.kill(os.getpid(), 9)).start()\nsession.run([Input(b'', 0)], fresh=True)\n"
+# How a judge ends, while the processes of a solution are many and rest.
+DIES = "os.kill(os.getpid(), 9)"
+CLOSES_ITS_RUNNER = "runner.close()\n    " + DIES
+# The supervisor ends first, and while the runner tidies up
+SUPERVISOR_ENDS = (
+    "first = runner._process._process.pid\n"
+    "    children = open(f'/proc/{first}/task/{first}/children')\n"
+    "    os.kill(int(children.read()), 9)\n"
+    "    while len(children.read().split()) < 50 and runner._process._process.poll() is None:\n"
+    "        children.seek(0)\n    "
+)
+# comes the signal that says that the judge is gone,
+IS_GONE_LATE = SUPERVISOR_ENDS + "runner._process._process.send_signal(15)\n    " + DIES
+# or it is given no processor for a while, and the judge is closing it.
+IS_CLOSED_SLOWLY = SUPERVISOR_ENDS + (
+    "runner._process._process.send_signal(19)\n"
+    "    time.sleep(3)\n"
+    "    runner._process._process.send_signal(18)\n"
+    "    time.sleep(1)\n"
+    "    " + DIES
+)
+ENDS = {"dies": DIES, "closes": CLOSES_ITS_RUNNER, "gone late": IS_GONE_LATE, "closes slowly": IS_CLOSED_SLOWLY}
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_what_a_solution_started_ends_with_whoever_judges(on_that_machine: Run, how: str) -> None:
+    """The judge ends in the middle of a test."""
+    code = BOMB + (
+        f"def end():\n    {ENDS[how]}\n"
+        "import threading\nthreading.Timer(1.5, end).start()\nsession.run([Input(b'', 0)], fresh=True)\n"
     )
     with ThreadPoolExecutor(1) as pool:
         judging = pool.submit(on_that_machine, "-c", code)
         while not _runners_of(on_that_machine):
             assert not judging.done(), judging.result().stderr
             time.sleep(0.02)
-    deadline = time.monotonic() + 10
+        assert judging.result().returncode == -signal.SIGKILL, judging.result().stderr
+    deadline = time.monotonic() + 60
     while _runners_of(on_that_machine) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert _runners_of(on_that_machine) == set()

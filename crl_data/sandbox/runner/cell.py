@@ -274,20 +274,25 @@ def _fill_holes() -> list[object]:
     """
     kept: list[object] = []
     for size in range(16, 513, 16):  # the size classes of Python's allocator
-        made: object = None
-        while made is None or (id(made) - _POOL_HEAD) % _POOL_BYTES:  # until one is the first of a new pool
-            made = object() if size == 16 else complex(1, 1) if size == 32 else bytes(size - _BYTES_HEAD)
+        for _ in range(_MOST_FILLING // 32 // size):
+            made: object = object() if size == 16 else complex(1, 1) if size == 32 else bytes(size - _BYTES_HEAD)
             kept.append(made)
-    size, highest = 1 << 17, 0
-    while size > 512:  # the C library's
+            if (id(made) - _POOL_HEAD) % _POOL_BYTES == 0:  # the first of a new pool
+                break
+    # The C library's, in sizes that it does not map each by itself.
+    size, highest, room = (1 << 17) - 64, 0, _MOST_FILLING
+    while size > 512 and room > 0:
         made = bytes(size - _BYTES_HEAD)
         kept.append(made)
+        room -= size
         if id(made) > highest:
             highest, size = id(made), size * 15 // 16
     return kept
 
 
 _POOL_BYTES, _POOL_HEAD, _BYTES_HEAD = 16 << 10, 48, 33
+# Bytes of either allocator; 2 MB are usual, and what takes more lays memory out otherwise than is believed here.
+_MOST_FILLING = 64 << 20
 
 
 # --- the cell ---------------------------------------------------------------------------------------------------------
@@ -477,5 +482,7 @@ def end_children(children_fd: int) -> None:
                 os.kill(pid, signal.SIGKILL)
         try:
             os.waitpid(-1, 0)
+            while os.waitpid(-1, os.WNOHANG)[0]:  # all that are dead by now: the list need not be read for each of them
+                pass
         except ChildProcessError:
             return
