@@ -482,7 +482,5 @@ def end_children(children_fd: int) -> None:
                 os.kill(pid, signal.SIGKILL)
         try:
             os.waitpid(-1, 0)
-            while os.waitpid(-1, os.WNOHANG)[0]:  # all that are dead by now: the list need not be read for each of them
-                pass
         except ChildProcessError:
             return
