@@ -592,7 +592,7 @@ def test_an_assertion_has_a_budget_of_time(monkeypatch: pytest.MonkeyPatch) -> N
     start = time.monotonic()
     with pytest.raises(TooLong):
         test.check([[0] * 100_000, [1.5] * 100_000 + [0]])
-    assert time.monotonic() - start < 30  # ten thousand million comparisons
+    assert time.monotonic() - start < 5
     test.check([[0] * 100, [1.5] * 100 + [0]])
 
 

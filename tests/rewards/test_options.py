@@ -197,6 +197,6 @@ def test_a_late_answer_is_undecided_and_no_failure() -> None:
     columns = {"tests": [TESTS[:1]] * 40, "test_kind": ["stdin"] * 40, "time_limit_s": [8.0] * 40}
     begun = time.monotonic()
     found = hurried([busy] * 40, **columns, log_metric=told.__setitem__)
-    assert time.monotonic() - begun < 20  # all of them take 60 s of processor time
+    assert time.monotonic() - begun < 5
     assert found == [None] * 40 and told["solve/inconclusive"] == 1.0
     assert solve_reward([RIGHT], tests=[TESTS], test_kind=["stdin"]) == [1.0]  # the judge is as it was

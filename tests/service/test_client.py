@@ -269,7 +269,7 @@ def test_what_is_no_judgement_is_never_one(what: Any, told: str) -> None:
         begun = time.monotonic()
         with pytest.raises(ServiceUnavailable) as caught:
             remote.submit(problem(1), solution(1, RIGHT)).result(30)
-        assert told in str(caught.value) and 1.0 < time.monotonic() - begun < 15
+        assert told in str(caught.value) and 1.0 < time.monotonic() - begun < 5
         assert handler.asked < 20
 
 
@@ -280,11 +280,11 @@ def test_the_odd_server_is_believed_where_it_is_right() -> None:
 
 def test_the_time_that_there_is_counts_from_the_submission() -> None:
     """Also for those that wait behind others."""
-    with odd(hangs=True) as (url, _), contextlib.closing(RemoteJudge([url], timeout_s=3, concurrency=1)) as remote:
+    with odd(hangs=True) as (url, _), contextlib.closing(RemoteJudge([url], timeout_s=1, concurrency=1)) as remote:
         begun = time.monotonic()
         futures = [remote.submit(problem(n), solution(n, RIGHT)) for n in range(3)]
         errors = [future.exception(30) for future in futures]
-        assert time.monotonic() - begun < 6 and all(isinstance(error, ServiceUnavailable) for error in errors)
+        assert time.monotonic() - begun < 2.5 and all(isinstance(error, ServiceUnavailable) for error in errors)
         assert "no answer yet" in str(errors[0]) and "others were waiting before it" in str(errors[2])
 
 
