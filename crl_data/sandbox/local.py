@@ -296,7 +296,7 @@ class _Process:
         for stream in self._streams:
             with contextlib.suppress(OSError):
                 stream.close()
-        for seconds, harder in ((2.0, self._process.terminate), (_PATIENCE_S, self._process.kill)):
+        for seconds, harder in ((2.0, self.kill), (_PATIENCE_S, self._process.kill)):
             try:
                 self._process.wait(seconds)
                 break

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +21,7 @@ from crl_data.judging import Judge
 from crl_data.types import Problem, Solution
 from tests.conftest import PROBLEM_ROW, RIGHT_SUM, Command, write_rows
 from tests.corpus.test_difficulty import block, rows_of
-from tests.samplers.server import Server, completion
+from tests.samplers.server import Held, Server, completion
 
 WRONG = "print(1)\n"
 
@@ -308,24 +304,12 @@ def test_the_summary_tells_of_the_stages(tmp_path: Path, crl_data: Command) -> N
 def test_a_build_that_is_killed_ends_with_the_same_bytes_and_asks_nothing_twice_that_was_answered(
     tmp_path: Path, at: int
 ) -> None:
-    dead = threading.Event()
-
-    def reply(body: dict[str, Any], server: Server) -> Any:
-        if server.count >= at:
-            dead.wait(120)
-        return teacher(body, server)
-
-    with Server(reply) as server:
+    held = Held(teacher, at)
+    with Server(held) as server:
         path = recipe(tmp_path, 8, critiques=asking(server, refine=True, concurrency=1))
         command = [sys.executable, "-m", "crl_data", "build", str(path), "--out", str(tmp_path / "out")]
-        killed = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while server.count < at and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.kill(killed.pid, signal.SIGKILL)
-        killed.wait()
-        dead.set()
-        assert server.count == at and not (tmp_path / "out" / "manifest.json").exists()
+        held.kill(subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL), server)
+        assert not (tmp_path / "out" / "manifest.json").exists()
         build(path, tmp_path / "out", quiet=True)
         names = [json.dumps(body["messages"]) for body in server.bodies]
         assert len(set(names)) == 12 and len(names) == 13  # one was under way

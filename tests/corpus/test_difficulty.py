@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +19,7 @@ from crl_data.errors import InputError, RowError
 from crl_data.metrics.estimates import pass_at_k, wilson
 from crl_data.rows import read_rows
 from tests.conftest import PROBLEM_ROW, RIGHT_SUM, Command, write_rows
-from tests.samplers.server import Server, completion
+from tests.samplers.server import Held, Server, completion
 
 WRONG = "print(1)\n"
 ENDLESS = "while True:\n    pass\n"
@@ -178,25 +174,13 @@ def _answer(server: Server, request: int, number: int) -> str:
 def test_a_build_that_is_killed_ends_with_the_same_bytes_and_asks_nothing_twice_that_was_answered(
     tmp_path: Path,
 ) -> None:
-    dead = threading.Event()
-
-    def reply(body: dict[str, Any], server: Server) -> Any:
-        if server.count >= 4:
-            dead.wait(120)
-        return completion(body, [block(RIGHT_SUM), block(WRONG)])
-
-    with Server(reply) as server:
+    held = Held(lambda body, _: completion(body, [block(RIGHT_SUM), block(WRONG)]), 4)
+    with Server(held) as server:
         settings = {"sampler": "openai", "model": "m", "base_url": server.url, "n": 2, "concurrency": 1}
         path = recipe(tmp_path, 8, difficulty=settings)
         command = [sys.executable, "-m", "crl_data", "build", str(path), "--out", str(tmp_path / "out")]
-        killed = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 120
-        while server.count < 4 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.kill(killed.pid, signal.SIGKILL)
-        killed.wait()
-        dead.set()
-        assert server.count == 4 and not (tmp_path / "out" / "manifest.json").exists()
+        held.kill(subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL), server)
+        assert not (tmp_path / "out" / "manifest.json").exists()
         build(path, tmp_path / "out", quiet=True)
         names = [json.dumps(body["messages"]) for body in server.bodies]
         assert len(set(names)) == 8 and len(names) == 9  # one was under way

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import sys
 import threading
 import time
@@ -53,6 +54,29 @@ def completion(body: dict[str, Any], texts: list[str | None], **more: Any) -> di
     ]
     made = {"id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": body["model"], "choices": choices}
     return made | ({} if usage is None else {"usage": usage})
+
+
+class Held:
+    """A reply that answers none from request number `at` on, until it is let go."""
+
+    def __init__(self, reply: Callable[[dict[str, Any], Server], Any], at: int) -> None:
+        self.reply, self.at = reply, at
+        self._let_go = threading.Event()
+
+    def __call__(self, body: dict[str, Any], server: Server) -> Any:
+        if server.count >= self.at:
+            self._let_go.wait(120)
+        return self.reply(body, server)
+
+    def kill(self, build: subprocess.Popen[bytes], server: Server) -> None:
+        """Kill a build that waits for the answer to that request, and let it go."""
+        deadline = time.monotonic() + 120
+        while server.count < self.at and time.monotonic() < deadline:
+            time.sleep(0.02)
+        build.kill()
+        build.wait()
+        self._let_go.set()
+        assert server.count == self.at
 
 
 class Server:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import socket
 import struct
 import time
 
 from . import child
 from .cell import END, FINISH, FORK, NEW_CELL, READY, REFUSED, TESTS_FD, WAIT_CELL, Channels, Ends, drain, write_all
+from .walls import end_process
 
 CPU_S = 20.0  # that a test itself may use, beside what the solution uses; far above what any honest test needs
 _PREPARED_S = 60.0
@@ -112,10 +112,7 @@ class Bench:
         if not self.cell_pid:
             return
         self.release()
-        try:
-            signal.pidfd_send_signal(self.cell_fd, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        end_process(self.cell_fd)
         self.channels.zygote[0].send(WAIT_CELL)
         self.hear(self.channels.zygote[0], self.zygote_fd, _PREPARED_S)
         os.close(self.cell_fd)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import signal
@@ -141,13 +140,8 @@ def _go_on_as_child(memory: group.MemoryGroup | None, user: int = 0) -> None:
 
 def _wait(pid: int, memory: group.MemoryGroup | None, user: int) -> None:
     """The first process: wait for the supervisor, tidy up, end as it did. Never returns."""
-    fd = os.pidfd_open(pid)
-
-    def end(*_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):  # it has ended by itself, and what it left is being ended
-            signal.pidfd_send_signal(fd, signal.SIGKILL)
-
-    signal.signal(signal.SIGTERM, end)  # how we are asked to end at once
+    supervisor = os.pidfd_open(pid)  # its end may come before the signal does, which must not stop the tidying up
+    signal.signal(signal.SIGTERM, lambda *_: walls.end_process(supervisor))  # how we are asked to end at once
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)  # the judge's end is ours, whatever the supervisor does then
     os.close(0)
     os.close(1)

@@ -37,7 +37,7 @@ from . import child, group, kernel, scratch, tester, wire
 from .bench import CPU_S, Bench, TesterFault
 from .cell import CODE_FD, END, FINISH, FORK, NEW_CELL, READY, REFUSED, WAIT_CELL, Channels, Ends, drain, write_all
 from .view import PARTS
-from .walls import Walls
+from .walls import Walls, end_process
 
 HOW = (
     *("ended", "raised", "killed", "load", "missing", "timeout", "memory", "output", "protocol", "fault"),
@@ -240,10 +240,7 @@ class Supervisor:
             self.finish()
         self.child = None
         self.release()
-        try:
-            signal.pidfd_send_signal(self.cell_fd, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        end_process(self.cell_fd)
         self.channels.zygote[0].send(WAIT_CELL)
         status: int = struct.unpack("<i", self.of_zygote())[0]
         self.poll.unregister(self.cell_fd)

@@ -327,6 +327,14 @@ def end_all(walls: Walls) -> None:
             pass
 
 
+def end_process(pidfd: int) -> None:
+    """End a process, which may have ended by itself."""
+    try:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def end_user(user: int) -> None:
     """As root: end all processes of a user that is a runner's own."""
     pid = os.fork()
